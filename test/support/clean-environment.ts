@@ -1,0 +1,7 @@
+/** Takes the developer's own AWS settings out of the tests' environment, config files included. */
+for (const name of Object.keys(process.env)) {
+  if (name.startsWith("AWS_")) delete process.env[name];
+}
+process.env.AWS_CONFIG_FILE = "/nonexistent/aws/config";
+process.env.AWS_SHARED_CREDENTIALS_FILE = "/nonexistent/aws/credentials";
+process.env.AWS_EC2_METADATA_DISABLED = "true";

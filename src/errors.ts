@@ -1,0 +1,244 @@
+/**
+ * Every error that lambda-requests throws by itself, as a tree:
+ *
+ * ```text
+ * LambdaRequestsError
+ * ├── InvalidTargetError     the URL names no valid function; nothing was sent
+ * ├── ConfigurationError     no region, no credentials, an option that can't be; nothing was sent
+ * ├── PayloadTooLargeError   the event is over Lambda's limit; nothing was sent
+ * ├── InvokeError            Lambda refused the call, or it did not arrive; `outcome` says what is certain
+ * │   └── TimeoutError       the `timeout` option ran out
+ * ├── FunctionError          the function failed (only with `functionErrors: "throw"`)
+ * ├── HTTPError              `raiseForStatus()` on a 4xx or 5xx response
+ * ├── TooManyRedirectsError  more redirects than `maxRedirects`
+ * └── UnsafeRedirectError    a redirect that leads out of the function
+ * ```
+ *
+ * An aborted call rejects with its signal's own reason, and an argument that `fetch` would refuse as well (a header
+ * with a newline, a body on GET, two kinds of body) throws a `TypeError`, as `fetch` does.
+ *
+ * Messages name the method, the URL and the function. They never hold a credential, and neither do the fields.
+ */
+import type { Target } from "./target.ts";
+
+/** The request an error is about: what is needed to recognise it, and nothing secret. */
+export interface RequestSummary {
+  readonly method: string;
+  /** The canonical URL, without user and password. */
+  readonly url: string;
+}
+
+/** What is certain about an invocation that failed: see {@link InvokeError.outcome}. */
+export type Outcome = "not-started" | "unknown" | "completed";
+
+/** What every error of this library may say about itself. */
+export interface ErrorDetails {
+  readonly request?: RequestSummary | undefined;
+  readonly target?: Target | undefined;
+  readonly cause?: unknown;
+}
+
+/**
+ * The root of the tree: `error instanceof LambdaRequestsError` tells this library's errors from all others.
+ *
+ * @example
+ * try {
+ *   await session.get("http+lambda://orders/v1");
+ * } catch (error) {
+ *   if (error instanceof LambdaRequestsError) console.error(error.code, error.message);
+ * }
+ */
+export class LambdaRequestsError extends Error {
+  // On the prototype, so that the stack begins with it, and as text, so that a minifier leaves it alone.
+  static {
+    LambdaRequestsError.prototype.name = "LambdaRequestsError";
+  }
+
+  // `declare`: what is absent is no property, where a class field would be one with the value undefined.
+  /** Stable: a constant of ours (`ERR_…`), an AWS error name, or a network code of Node. Match on this. */
+  readonly code: string;
+  declare readonly request?: RequestSummary;
+  declare readonly target?: Target;
+
+  constructor(message: string, code: string, { request, target, cause }: ErrorDetails = {}) {
+    super(request === undefined ? message : `${request.method} ${request.url}: ${message}`);
+    if (cause !== undefined) Object.defineProperty(this, "cause", { value: cause, configurable: true, writable: true });
+    this.code = code;
+    if (request !== undefined) this.request = request;
+    if (target !== undefined) this.target = target;
+  }
+}
+
+/** The URL names no valid function. `code` is `ERR_INVALID_TARGET`; the message says which part is wrong. */
+export class InvalidTargetError extends LambdaRequestsError {
+  static {
+    InvalidTargetError.prototype.name = "InvalidTargetError";
+  }
+
+  constructor(message: string, details?: ErrorDetails) {
+    super(message, "ERR_INVALID_TARGET", details);
+  }
+}
+
+/** A setting is missing or can't be. `code` is `ERR_CONFIGURATION`; the message lists where a value was looked for. */
+export class ConfigurationError extends LambdaRequestsError {
+  static {
+    ConfigurationError.prototype.name = "ConfigurationError";
+  }
+
+  constructor(message: string, details?: ErrorDetails) {
+    super(message, "ERR_CONFIGURATION", details);
+  }
+}
+
+/** The event is larger than Lambda takes. `code` is `ERR_PAYLOAD_TOO_LARGE`; nothing was sent. */
+export class PayloadTooLargeError extends LambdaRequestsError {
+  static {
+    PayloadTooLargeError.prototype.name = "PayloadTooLargeError";
+  }
+
+  /** Bytes of the event, as JSON. */
+  readonly size: number;
+  /** Bytes that Lambda takes. */
+  readonly limit: number;
+
+  constructor(message: string, { size, limit, ...details }: ErrorDetails & { size: number; limit: number }) {
+    super(message, "ERR_PAYLOAD_TOO_LARGE", details);
+    this.size = size;
+    this.limit = limit;
+  }
+}
+
+/** What an {@link InvokeError} knows beside its message. */
+export interface InvokeErrorDetails extends ErrorDetails {
+  readonly code: string;
+  readonly outcome: Outcome;
+  readonly status?: number | undefined;
+  readonly reason?: string | undefined;
+  readonly requestId?: string | undefined;
+  readonly attempts?: number | undefined;
+}
+
+/** Lambda refused the call, or no answer came back. */
+export class InvokeError extends LambdaRequestsError {
+  static {
+    InvokeError.prototype.name = "InvokeError";
+  }
+
+  /**
+   * `not-started`: the function certainly did not run. `unknown`: it may have run, may still be running.
+   * `completed`: it ran to its end.
+   */
+  readonly outcome: Outcome;
+  /** The HTTP status of Lambda's answer, when there was one. */
+  declare readonly status?: number;
+  /** Lambda's `Reason`, such as `ReservedFunctionConcurrentInvocationLimitExceeded`. */
+  declare readonly reason?: string;
+  /** Lambda's request id, when there was an answer. */
+  declare readonly requestId?: string;
+  /** How often the call was sent. */
+  readonly attempts: number;
+
+  constructor(
+    message: string,
+    { code, outcome, status, reason, requestId, attempts = 1, ...details }: InvokeErrorDetails,
+  ) {
+    super(message, code, details);
+    this.outcome = outcome;
+    this.attempts = attempts;
+    if (status !== undefined) this.status = status;
+    if (reason !== undefined) this.reason = reason;
+    if (requestId !== undefined) this.requestId = requestId;
+  }
+}
+
+/** The `timeout` of the call ran out. `code` is `ERR_TIMEOUT`; the function may still be running. */
+export class TimeoutError extends InvokeError {
+  static {
+    TimeoutError.prototype.name = "TimeoutError";
+  }
+
+  constructor(message: string, details: ErrorDetails) {
+    super(message, { ...details, code: "ERR_TIMEOUT", outcome: "unknown" });
+  }
+}
+
+/** What a function that failed said of it. The stack has one line an entry, as its runtime wrote it. */
+export interface FunctionFailure {
+  /** The runtime's name for it: `TypeError`, `Sandbox.Timedout`, `Runtime.ExitError`… */
+  readonly errorType?: string;
+  readonly errorMessage: string;
+  readonly stackTrace?: readonly string[];
+}
+
+/** The function failed, and `functionErrors: "throw"` was set. `code` is `ERR_FUNCTION`. */
+export class FunctionError extends LambdaRequestsError implements FunctionFailure {
+  static {
+    FunctionError.prototype.name = "FunctionError";
+  }
+
+  declare readonly errorType?: string;
+  readonly errorMessage: string;
+  declare readonly stackTrace?: readonly string[];
+  /** The same failure as a response, with its `invocation` (logs, request id). */
+  readonly response: Response;
+
+  constructor(failure: FunctionFailure, { response, ...details }: ErrorDetails & { response: Response }) {
+    const type = failure.errorType === undefined ? "" : `${failure.errorType}: `;
+    super(`the function failed: ${type}${failure.errorMessage}`, "ERR_FUNCTION", details);
+    this.errorMessage = failure.errorMessage;
+    if (failure.errorType !== undefined) this.errorType = failure.errorType;
+    if (failure.stackTrace !== undefined) this.stackTrace = failure.stackTrace;
+    // Not enumerable: a dump of the error would otherwise print the response's headers, cookies among them.
+    this.response = response;
+    Object.defineProperty(this, "response", { enumerable: false });
+  }
+}
+
+/** `raiseForStatus()` found a 4xx or 5xx. `code` is `ERR_HTTP_STATUS`. */
+export class HTTPError extends LambdaRequestsError {
+  static {
+    HTTPError.prototype.name = "HTTPError";
+  }
+
+  readonly status: number;
+  /** The response itself; its body can still be read. */
+  readonly response: Response;
+
+  constructor(response: Response, details?: ErrorDetails) {
+    const kind = response.status < 500 ? "client error" : "server error";
+    super(`${response.status} ${response.statusText} (${kind})`, "ERR_HTTP_STATUS", details);
+    this.status = response.status;
+    this.response = response;
+    Object.defineProperty(this, "response", { enumerable: false });
+  }
+}
+
+/** The function redirected more often than `maxRedirects`. `code` is `ERR_TOO_MANY_REDIRECTS`. */
+export class TooManyRedirectsError extends LambdaRequestsError {
+  static {
+    TooManyRedirectsError.prototype.name = "TooManyRedirectsError";
+  }
+
+  constructor(message: string, details?: ErrorDetails) {
+    super(message, "ERR_TOO_MANY_REDIRECTS", details);
+  }
+}
+
+/**
+ * The function redirected out of itself. A function must not choose what else the caller's credentials invoke, so
+ * this is refused. `code` is `ERR_UNSAFE_REDIRECT`; read the `Location` with `redirect: "manual"` and decide.
+ */
+export class UnsafeRedirectError extends LambdaRequestsError {
+  static {
+    UnsafeRedirectError.prototype.name = "UnsafeRedirectError";
+  }
+
+  /** Where the function wanted to send the caller. */
+  readonly location: string;
+
+  constructor(message: string, { location, ...details }: ErrorDetails & { location: string }) {
+    super(message, "ERR_UNSAFE_REDIRECT", details);
+    this.location = location;
+  }
+}

@@ -1,0 +1,74 @@
+/** Bytes <-> the text or base64 of an event's and a result's `body`. */
+import { isUtf8 } from "node:buffer";
+import { InvalidResultError } from "./format.ts";
+import { kindOf } from "./headers.ts";
+
+const TEXT_TYPE = /^(?:text\/.*|application\/(?:json|xml|javascript|x-www-form-urlencoded)|.*\+(?:json|xml))$/;
+
+/** Are bytes of this content type text, as far as the type says? No type: yes, if they are valid UTF-8. */
+export function isTextType(contentType: string | undefined): boolean {
+  const essence = contentType?.split(";", 1)[0]?.trim().toLowerCase() ?? "";
+  return essence === "" || TEXT_TYPE.test(essence);
+}
+
+/** The types that HTTP API, Function URL and load balancer pass on as text. No type, or a form: base64. */
+export function isListedText(contentType: string | undefined): boolean {
+  const essence = contentType?.split(";", 1)[0]?.trim().toLowerCase() ?? "";
+  return /^(?:text\/.*|application\/(?:json|javascript|xml))$/.test(essence);
+}
+
+/** How many bytes it is. */
+export function bodyLength(body: string | Uint8Array): number {
+  return typeof body === "string" ? Buffer.byteLength(body) : body.length;
+}
+
+/**
+ * A body as an event holds it: as text when `isText` says that its type is one and its bytes are valid UTF-8, so that
+ * they come out again as they were; as base64 otherwise. An empty body is `null`.
+ */
+export function encodeBody(
+  body: string | Uint8Array | null,
+  isText: boolean,
+): { body: string | null; isBase64Encoded: boolean } {
+  if (body === null || body.length === 0) return { body: null, isBase64Encoded: false };
+  if (typeof body === "string") {
+    return isText
+      ? { body, isBase64Encoded: false }
+      : { body: Buffer.from(body).toString("base64"), isBase64Encoded: true };
+  }
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  return isText && isUtf8(bytes)
+    ? { body: bytes.toString("utf8"), isBase64Encoded: false }
+    : { body: bytes.toString("base64"), isBase64Encoded: true };
+}
+
+/** The bytes of a result's `body`. An object, which only a Function URL takes, is its JSON. */
+export function decodeBody(body: unknown, isBase64Encoded: unknown): Uint8Array {
+  const encoded = isTrue(isBase64Encoded);
+  if (body === undefined || body === null || body === "") return new Uint8Array();
+  if (typeof body === "string") return encoded ? decodeBase64(body) : Buffer.from(body);
+  if (encoded) throw new InvalidResultError(`isBase64Encoded is true, but body is ${kindOf(body)}, not a string`);
+  return Buffer.from(JSON.stringify(body));
+}
+
+function isTrue(flag: unknown): boolean {
+  if (flag === undefined || flag === null || flag === false || flag === true) return flag === true;
+  if (typeof flag === "string" && /^(?:true|false)$/i.test(flag)) return flag.toLowerCase() === "true";
+  throw new InvalidResultError(`isBase64Encoded is ${JSON.stringify(flag)}, neither true nor false`);
+}
+
+/** Node's decoder skips what is no base64; here nothing may be skipped but line breaks, as MIME encoders write them. */
+function decodeBase64(text: string): Uint8Array {
+  const bytes = Buffer.from(text, "base64");
+  if (bytes.length === decodedLength(text)) return bytes;
+  const joined = text.replace(/[\r\n]/g, "");
+  if (bytes.length === decodedLength(joined)) return bytes;
+  throw new InvalidResultError("isBase64Encoded is true, but body is not base64");
+}
+
+function decodedLength(base64: string): number {
+  let length = base64.length;
+  while (length > 0 && length > base64.length - 2 && base64[length - 1] === "=") length--;
+  // Four characters are three bytes; one alone is none, and something was skipped.
+  return length % 4 === 1 ? -1 : Math.floor((length * 3) / 4);
+}

@@ -1,0 +1,37 @@
+/** What a payload format is: one event source of Lambda, both directions. */
+import type { Target } from "../target.ts";
+
+/** Header fields in the order and the casing of the caller; a name may occur several times. */
+export type HeaderList = readonly (readonly [name: string, value: string])[];
+
+/** An HTTP request as a format encodes it: what would have gone over the wire. */
+export interface EventRequest {
+  readonly method: string;
+  /** Percent-encoded, beginning with `/`. */
+  readonly path: string;
+  /** Percent-encoded, without `?`; empty when there is none. */
+  readonly query: string;
+  readonly headers: HeaderList;
+  /** Text where the caller gave text, so that it need not be decoded again. */
+  readonly body: string | Uint8Array | null;
+}
+
+/** An HTTP response as a format decodes it from a function's result. */
+export interface ResponseParts {
+  readonly status: number;
+  readonly headers: HeaderList;
+  readonly body: Uint8Array;
+}
+
+/** A payload format: how a request becomes an event, and a result a response. */
+export interface Format<Event extends object = object> {
+  readonly name: string;
+  encode(request: EventRequest, target: Target): Event;
+  /** @throws {InvalidResultError} when the result can't be a response; its message names the key and the value. */
+  decode(result: unknown): ResponseParts;
+}
+
+/** A function's result that is no response. It becomes a 502 whose text is this message. */
+export class InvalidResultError extends Error {
+  override readonly name = "InvalidResultError";
+}

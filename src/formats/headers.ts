@@ -1,0 +1,154 @@
+/** Header fields: what HTTP allows in them, the two maps of an event, and the maps of a result. */
+import type { Target } from "../target.ts";
+import { type HeaderList, InvalidResultError } from "./format.ts";
+
+/** `name -> value`. Without a prototype, so that a header named `__proto__` is a header. */
+export type SingleValues = Record<string, string>;
+/** `name -> values`. Without a prototype. */
+export type MultiValues = Record<string, string[]>;
+
+/** A map without a prototype. */
+export function emptyValues<Value>(): Record<string, Value> {
+  return { __proto__: null } as unknown as Record<string, Value>;
+}
+
+// They are about a connection, and there is none between a caller and a function: RFC 9110, 7.6.1.
+const HOP_BY_HOP = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+]);
+
+/** Is it a header of a connection, not of a message? */
+export function isHopByHop(lowerCaseName: string): boolean {
+  return HOP_BY_HOP.has(lowerCaseName);
+}
+
+// RFC 9110, 5.6.2 (token) and 5.5 (field value); as `fetch`, values are limited to U+00FF.
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the ones that a value must not hold
+const NOT_A_VALUE = /[\u0000\r\n]|[^\u0000-\u00ff]/;
+
+/** Is it an HTTP token: a method, a header name? */
+export function isToken(text: string): boolean {
+  return TOKEN.test(text);
+}
+
+/**
+ * The value without surrounding white space, as `fetch` normalises it.
+ *
+ * @throws {TypeError} when HTTP forbids the name or the value. The value, which may be a secret, is not shown.
+ */
+export function checkHeader(name: string, value: string): string {
+  if (!isToken(name)) throw new TypeError(`${JSON.stringify(name)} is no header name`);
+  const trimmed = trimValue(value);
+  const bad = NOT_A_VALUE.exec(trimmed);
+  if (bad !== null) {
+    const code = (bad[0].codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0");
+    throw new TypeError(`the value of the header ${name} holds U+${code}, which HTTP does not allow there`);
+  }
+  return trimmed;
+}
+
+/** HTTP's own white space only, where `trim` takes more; and a loop, where `/\s+$/` takes quadratic time. */
+function trimValue(value: string): string {
+  let start = 0;
+  let end = value.length;
+  while (start < end && isSpace(value.charCodeAt(start))) start++;
+  while (end > start && isSpace(value.charCodeAt(end - 1))) end--;
+  return value.slice(start, end);
+}
+
+function isSpace(code: number): boolean {
+  return code === 0x20 || code === 0x09 || code === 0x0a || code === 0x0d;
+}
+
+/** The `Host` of an event where the caller gave none: the function's name, as far as a host name can hold it. */
+export function hostOf(target: Target): string {
+  return target.functionName.replace(/[^a-zA-Z0-9.-]/g, "-");
+}
+
+/** The last value of a header, whatever its casing. */
+export function findHeader(headers: HeaderList, lowerCaseName: string): string | undefined {
+  return headers.findLast(([name]) => name.toLowerCase() === lowerCaseName)?.[1];
+}
+
+/** Adds a value to both maps: the last one wins in the one, all are kept in the other. */
+export function addValue(single: SingleValues, multi: MultiValues, name: string, value: string): void {
+  single[name] = value;
+  const values = multi[name];
+  if (values === undefined) multi[name] = [value];
+  else values.push(value);
+}
+
+/**
+ * The header fields of a result: those of `multiValueHeaders` first, then those of `headers`, as API Gateway merges
+ * them. A pair that is in both maps is one field, and so is a value that an adapter joined with a comma in `headers`
+ * and kept apart in `multiValueHeaders`.
+ */
+export function mergeResultHeaders(headers: unknown, multiValueHeaders: unknown): [string, string][] {
+  const fields: [string, string][] = [];
+  const apart = new Map<string, string[]>();
+  for (const [name, values] of entriesOf("multiValueHeaders", multiValueHeaders)) {
+    if (!Array.isArray(values)) {
+      throw new InvalidResultError(`multiValueHeaders[${JSON.stringify(name)}] is ${kindOf(values)}, not an array`);
+    }
+    const texts = values.map((value) => resultHeader("multiValueHeaders", name, value));
+    const known = apart.get(name.toLowerCase());
+    if (known === undefined) apart.set(name.toLowerCase(), texts);
+    else known.push(...texts);
+    for (const text of texts) fields.push([name, text]);
+  }
+  for (const [name, value] of entriesOf("headers", headers)) {
+    // Some adapters put an array here, which no AWS service takes; the meaning is plain.
+    for (const one of Array.isArray(value) ? value : [value]) {
+      if (one === null || one === undefined) continue;
+      const text = resultHeader("headers", name, one);
+      const known = apart.get(name.toLowerCase());
+      if (known?.includes(text) || (known !== undefined && sameList(known, text))) continue;
+      fields.push([name, text]);
+    }
+  }
+  return fields;
+}
+
+/** One `Set-Cookie` field for each entry of a result's `cookies`. */
+export function cookieHeaders(cookies: unknown): [string, string][] {
+  if (cookies === undefined || cookies === null) return [];
+  if (!Array.isArray(cookies)) throw new InvalidResultError(`cookies is ${kindOf(cookies)}, not an array`);
+  return cookies.map((cookie) => ["set-cookie", resultHeader("cookies", "set-cookie", cookie)]);
+}
+
+function entriesOf(key: string, map: unknown): [string, unknown][] {
+  if (map === undefined || map === null) return [];
+  if (typeof map !== "object" || Array.isArray(map)) {
+    throw new InvalidResultError(`${key} is ${kindOf(map)}, not an object`);
+  }
+  return Object.entries(map);
+}
+
+function resultHeader(key: string, name: string, value: unknown): string {
+  if (typeof value !== "string" && typeof value !== "number" && typeof value !== "boolean") {
+    throw new InvalidResultError(`${key}[${JSON.stringify(name)}] is ${kindOf(value)}, not a string`);
+  }
+  try {
+    return checkHeader(name, String(value));
+  } catch (error) {
+    throw new InvalidResultError(`in ${key}, ${(error as Error).message}`);
+  }
+}
+
+function sameList(values: readonly string[], joined: string): boolean {
+  return values.length > 1 && (joined === values.join(", ") || joined === values.join(","));
+}
+
+/** What a value is, for messages. */
+export function kindOf(value: unknown): string {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "an array";
+  return typeof value === "object" ? "an object" : `a ${typeof value}`;
+}

@@ -1,0 +1,248 @@
+/**
+ * `rest-api`: the event of an API Gateway REST API (Lambda proxy integration, payload 1), and the result it takes.
+ *
+ * https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
+ */
+import { randomUUID } from "node:crypto";
+import { type Target, UNKNOWN_ACCOUNT } from "../target.ts";
+import { decodeBody, encodeBody, isTextType } from "./body.ts";
+import { type EventRequest, type Format, InvalidResultError, type ResponseParts } from "./format.ts";
+import {
+  addValue,
+  cookieHeaders,
+  emptyValues,
+  findHeader,
+  hostOf,
+  kindOf,
+  type MultiValues,
+  mergeResultHeaders,
+  type SingleValues,
+} from "./headers.ts";
+import { decodeStatus } from "./status.ts";
+import { extendedRequestId, firstLabel, forwardedFor, requestTime, SOURCE_IP, STAGE, traceId } from "./synthetic.ts";
+
+/** The event. Every key is always there; what is absent is `null`. */
+export interface RestApiEvent {
+  resource: string;
+  path: string;
+  httpMethod: string;
+  headers: SingleValues;
+  multiValueHeaders: MultiValues;
+  queryStringParameters: SingleValues | null;
+  multiValueQueryStringParameters: MultiValues | null;
+  pathParameters: SingleValues | null;
+  stageVariables: null;
+  requestContext: {
+    resourceId: string;
+    resourcePath: string;
+    httpMethod: string;
+    extendedRequestId: string;
+    requestTime: string;
+    path: string;
+    accountId: string;
+    protocol: string;
+    stage: string;
+    domainPrefix: string;
+    requestTimeEpoch: number;
+    requestId: string;
+    identity: {
+      cognitoIdentityPoolId: null;
+      accountId: null;
+      cognitoIdentityId: null;
+      caller: null;
+      sourceIp: string;
+      principalOrgId: null;
+      accessKey: null;
+      cognitoAuthenticationType: null;
+      cognitoAuthenticationProvider: null;
+      userArn: null;
+      userAgent: string | null;
+      user: null;
+    };
+    domainName: string;
+    deploymentId: string;
+    apiId: string;
+  };
+  body: string | null;
+  isBase64Encoded: boolean;
+}
+
+/** Names that API Gateway spells its own way; all others keep the caller's casing. */
+const FORCED_CASING = new Map(
+  [
+    "Authorization",
+    "Host",
+    "User-Agent",
+    "X-Amzn-Trace-Id",
+    "X-Forwarded-For",
+    "X-Forwarded-Port",
+    "X-Forwarded-Proto",
+  ].map((name) => [name.toLowerCase(), name]),
+);
+
+/** What API Gateway keeps from the function. */
+const STRIPPED = new Set([
+  "connection",
+  "content-length",
+  "content-md5",
+  "expect",
+  "max-forwards",
+  "proxy-authenticate",
+  "server",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  "www-authenticate",
+]);
+
+/** Keys of a result; REST answers 502 to any other. `cookies` and `base64Encoded` are tolerated there as well. */
+const RESULT_KEYS = new Set([
+  "statusCode",
+  "statusDescription",
+  "headers",
+  "multiValueHeaders",
+  "cookies",
+  "body",
+  "isBase64Encoded",
+  "base64Encoded",
+]);
+
+/**
+ * The payload format `rest-api`.
+ *
+ * @example
+ * const request = { method: "GET", path: "/a%20b", query: "x=1&x=2", headers: [], body: null } as const;
+ * const event = restApi.encode(request, { functionName: "orders" });
+ * event.path; // "/a%20b"
+ * event.multiValueQueryStringParameters; // { x: ["1", "2"] }
+ */
+export const restApi: Format<RestApiEvent> = { name: "rest-api", encode, decode };
+
+function encode(request: EventRequest, target: Target): RestApiEvent {
+  const now = new Date();
+  // API Gateway collapses leading slashes in `path` and `pathParameters`, not in `requestContext.path`.
+  const path = request.path.replace(/^\/+/, "/");
+  const proxy = path.slice(1).replace(/\/$/, "");
+  const resource = path === "/" ? "/" : "/{proxy+}";
+  const { headers, multiValueHeaders } = encodeHeaders(request, target, now);
+  const host = headers.Host ?? "";
+  const { single, multi } = encodeQuery(request.query);
+  const { body, isBase64Encoded } = encodeBody(request.body, isTextType(findHeader(request.headers, "content-type")));
+  return {
+    resource,
+    path,
+    httpMethod: request.method,
+    headers,
+    multiValueHeaders,
+    queryStringParameters: single,
+    multiValueQueryStringParameters: multi,
+    pathParameters: path === "/" ? null : { proxy },
+    stageVariables: null,
+    requestContext: {
+      resourceId: "000000",
+      resourcePath: resource,
+      httpMethod: request.method,
+      extendedRequestId: extendedRequestId(),
+      requestTime: requestTime(now),
+      path: request.path,
+      accountId: target.accountId ?? UNKNOWN_ACCOUNT,
+      protocol: "HTTP/1.1",
+      stage: STAGE,
+      domainPrefix: firstLabel(host),
+      requestTimeEpoch: now.getTime(),
+      requestId: randomUUID(),
+      identity: {
+        cognitoIdentityPoolId: null,
+        accountId: null,
+        cognitoIdentityId: null,
+        caller: null,
+        sourceIp: SOURCE_IP,
+        principalOrgId: null,
+        accessKey: null,
+        cognitoAuthenticationType: null,
+        cognitoAuthenticationProvider: null,
+        userArn: null,
+        userAgent: headers["User-Agent"] ?? null,
+        user: null,
+      },
+      domainName: host,
+      deploymentId: "000000",
+      apiId: firstLabel(host),
+    },
+    body,
+    isBase64Encoded,
+  };
+}
+
+function encodeHeaders(
+  request: EventRequest,
+  target: Target,
+  now: Date,
+): { headers: SingleValues; multiValueHeaders: MultiValues } {
+  const headers = emptyValues<string>();
+  const multiValueHeaders = emptyValues<string[]>();
+  const spelled = new Map<string, string>();
+  for (const [name, value] of request.headers) {
+    const lower = name.toLowerCase();
+    if (STRIPPED.has(lower)) continue;
+    // A signature is for API Gateway itself, which does not pass it on.
+    if (lower === "authorization" && value.startsWith("AWS4-HMAC-SHA256")) continue;
+    let spelling = FORCED_CASING.get(lower) ?? spelled.get(lower);
+    if (spelling === undefined) {
+      spelling = name;
+      spelled.set(lower, name);
+    }
+    addValue(headers, multiValueHeaders, spelling, value);
+  }
+  if (headers.Host === undefined) set("Host", hostOf(target));
+  set("X-Forwarded-For", forwardedFor(multiValueHeaders["X-Forwarded-For"]?.join(", ")));
+  set("X-Forwarded-Port", "443");
+  set("X-Forwarded-Proto", "https");
+  if (headers["X-Amzn-Trace-Id"] === undefined) set("X-Amzn-Trace-Id", traceId(now));
+  return { headers, multiValueHeaders };
+
+  function set(name: string, value: string): void {
+    headers[name] = value;
+    multiValueHeaders[name] = [value];
+  }
+}
+
+function encodeQuery(query: string): { single: SingleValues | null; multi: MultiValues | null } {
+  if (query === "") return { single: null, multi: null };
+  const single = emptyValues<string>();
+  const multi = emptyValues<string[]>();
+  // REST splits at `;` as well: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html
+  const pairs = new URLSearchParams(`?${query.replaceAll(";", "&")}`);
+  if (pairs.size === 0) return { single: null, multi: null };
+  for (const [name, value] of pairs) addValue(single, multi, name, value);
+  return { single, multi };
+}
+
+function decode(result: unknown): ResponseParts {
+  if (typeof result !== "object" || result === null || Array.isArray(result)) {
+    throw new InvalidResultError(
+      `the function returned ${kindOf(result)}; a rest-api result is an object with statusCode, headers and body ` +
+        '(with the option payloadFormat "http-api" or "function-url", anything is a response)',
+    );
+  }
+  const unknownKey = Object.keys(result).find((key) => !RESULT_KEYS.has(key));
+  if (unknownKey !== undefined) {
+    throw new InvalidResultError(
+      `the function returned an object with the key ${JSON.stringify(unknownKey)}, which is none of a rest-api result`,
+    );
+  }
+  const { statusCode, headers, multiValueHeaders, cookies, body, isBase64Encoded, base64Encoded } = result as Record<
+    string,
+    unknown
+  >;
+  const fields = [...mergeResultHeaders(headers, multiValueHeaders)];
+  // Adapters such as srvx give cookies twice; then those among the headers are all of them.
+  if (findHeader(fields, "set-cookie") === undefined) fields.push(...cookieHeaders(cookies));
+  if (findHeader(fields, "content-type") === undefined) fields.push(["content-type", "application/json"]);
+  return {
+    status: decodeStatus(statusCode),
+    headers: fields,
+    body: decodeBody(body, base64Encoded ?? isBase64Encoded),
+  };
+}

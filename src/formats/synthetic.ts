@@ -1,0 +1,43 @@
+/** What AWS puts into every event by itself: ids, times, the caller's address. Here it is made up, in AWS's formats. */
+import { randomUUID } from "node:crypto";
+
+/** The address that a function sees as the caller's. */
+export const SOURCE_IP = "127.0.0.1";
+// `$default` is the one stage that no framework cuts off the path or puts in front of it.
+export const STAGE = "$default";
+
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/** `10/Jul/2026:19:19:04 +0000` */
+export function requestTime(time: Date): string {
+  const two = (value: number): string => String(value).padStart(2, "0");
+  const date = `${two(time.getUTCDate())}/${MONTHS[time.getUTCMonth()]}/${time.getUTCFullYear()}`;
+  return `${date}:${two(time.getUTCHours())}:${two(time.getUTCMinutes())}:${two(time.getUTCSeconds())} +0000`;
+}
+
+/** `Root=1-<8 hex digits: seconds>-<24 hex digits>` */
+export function traceId(time: Date): string {
+  const seconds = Math.floor(time.getTime() / 1000)
+    .toString(16)
+    .padStart(8, "0");
+  return `Root=1-${seconds}-${hexDigits(24)}`;
+}
+
+/** API Gateway's own request id, `ATfSdF7nPHcErRA=`: 11 bytes in base64. */
+export function extendedRequestId(): string {
+  return Buffer.from(hexDigits(22), "hex").toString("base64");
+}
+
+/** The addresses that a request came by: those that the caller names, and the caller's own. */
+export function forwardedFor(before: string | undefined): string {
+  return before === undefined ? SOURCE_IP : `${before}, ${SOURCE_IP}`;
+}
+
+/** The id of an API, or of a Function URL: the first label of its host. */
+export function firstLabel(host: string): string {
+  return host.split(/[.:]/, 1)[0] ?? host;
+}
+
+function hexDigits(count: number): string {
+  return randomUUID().replaceAll("-", "").slice(0, count);
+}

@@ -1,0 +1,188 @@
+/** A Lambda handler in this process, as an {@link Invoker}: for tests and local work, with what AWS would give it. */
+import { randomUUID } from "node:crypto";
+import { finished } from "node:stream/promises";
+import { types } from "node:util";
+import { functionArn, type Target } from "../target.ts";
+import { abortable } from "./abortable.ts";
+import { defineAwslambda, isStreaming, ResponseStream } from "./awslambda.ts";
+import { type InvocationLog, logLine, startLog } from "./handler-log.ts";
+import type { Invocation, InvocationResult, Invoker } from "./invoker.ts";
+
+/**
+ * A Lambda handler: `async (event, context)`, `(event, context, callback)`, or one made by
+ * `awslambda.streamifyResponse`. Typed so that a handler of any event is one.
+ */
+export type Handler = (event: never, context: never, callback: never) => unknown;
+
+/** The second argument of a handler: https://docs.aws.amazon.com/lambda/latest/dg/nodejs-context.html */
+export interface HandlerContext {
+  callbackWaitsForEmptyEventLoop: boolean;
+  readonly functionName: string;
+  readonly functionVersion: string;
+  readonly invokedFunctionArn: string;
+  readonly memoryLimitInMB: string;
+  readonly awsRequestId: string;
+  readonly logGroupName: string;
+  readonly logStreamName: string;
+  /** Milliseconds of the 15 minutes that a function may run at most. Nothing is enforced in this process. */
+  getRemainingTimeInMillis(): number;
+  done(error?: Error | string | null, result?: unknown): void;
+  fail(error: Error | string): void;
+  succeed(result?: unknown): void;
+}
+
+/** Options of {@link handlerInvoker}. */
+export interface HandlerOptions {
+  /** Don't print on the terminal what the handler prints. Default: `false`. */
+  readonly quiet?: boolean;
+  /** How long the handler's module took to load, in ms: the first invocation reports it. Default: not reported. */
+  readonly initDuration?: number | undefined;
+}
+
+const MAX_DURATION_MS = 15 * 60 * 1000;
+const MEMORY_MB = 128;
+/** 6 MB and 100 bytes; a larger result fails the invocation. */
+const MAX_RESULT = 6 * 1024 * 1024 + 100;
+
+/**
+ * An invoker that runs a handler in this process. Event and result go through JSON, as on AWS; what the handler throws
+ * becomes the error payload that Lambda's Node.js runtime makes.
+ *
+ * What one process can't enforce, it doesn't: memory, the timeout, one invocation at a time, its own environment
+ * variables. A handler that returns neither a promise nor a value, and has no third parameter, answers `null`.
+ *
+ * @example
+ * const session = new Session({ invoker: handlerInvoker(async (event) => ({ statusCode: 200, body: "hello" })) });
+ * await session.get("http+lambda://anything/").text(); // "hello"
+ */
+export function handlerInvoker(handler: Handler, { quiet = false, initDuration }: HandlerOptions = {}): Invoker {
+  defineAwslambda();
+  let init = initDuration;
+  return {
+    invoke(invocation, signal) {
+      const first = init;
+      init = undefined;
+      // Seen from outside, an aborted invocation ends at once; the handler, which nobody can stop, runs on.
+      return abortable(runInvocation(handler, invocation, { quiet, initDuration: first }), signal);
+    },
+  };
+}
+
+async function runInvocation(
+  handler: Handler,
+  { target, payload, logs }: Invocation,
+  { quiet, initDuration }: { quiet: boolean; initDuration: number | undefined },
+): Promise<InvocationResult> {
+  const requestId = randomUUID();
+  const context = makeContext(target, requestId);
+  const log = logs || quiet ? startLog({ requestId, quiet }) : undefined;
+  const start = performance.now();
+  log?.append(`START RequestId: ${requestId} Version: ${context.functionVersion}\n`);
+  // Each invocation parses the event anew: a handler that changes its event changes nobody else's.
+  const run = (): Promise<Uint8Array> =>
+    runHandler(handler, JSON.parse(Buffer.from(payload).toString("utf8")), context);
+  const answer = await (log === undefined ? run() : log.capture(run)).then(checkSize).catch((error: unknown) => {
+    const failure = errorPayload(error);
+    log?.append(logLine(requestId, "ERROR", `Invoke Error\t${JSON.stringify(failure)}`));
+    return { payload: Buffer.from(JSON.stringify(failure)), functionError: "Unhandled" };
+  });
+  if (log !== undefined) finishLog(log, requestId, performance.now() - start, initDuration);
+  return {
+    ...answer,
+    requestId,
+    executedVersion: context.functionVersion,
+    ...(target.region !== undefined && { region: target.region }),
+    ...(log !== undefined && logs && { logs: log.tail().toString("utf8") }),
+  };
+}
+
+async function runHandler(handler: Handler, event: unknown, context: HandlerContext): Promise<Uint8Array> {
+  if (isStreaming(handler)) {
+    const stream = new ResponseStream();
+    const run = handler as (event: unknown, stream: ResponseStream, context: HandlerContext) => unknown;
+    const ended = finished(stream);
+    // A handler that throws has not ended its stream, and one that has returned may still be writing to it.
+    await Promise.all([Promise.resolve(run(event, stream, context)), ended]);
+    return stream.bytes;
+  }
+  return toJson(await callHandler(handler, event, context));
+}
+
+function callHandler(handler: Handler, event: unknown, context: HandlerContext): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const callback = (error?: unknown, result?: unknown): void => {
+      if (error === undefined || error === null) resolve(result);
+      else reject(error);
+    };
+    Object.assign(context, { done: callback, fail: reject, succeed: resolve });
+    const run = handler as (event: unknown, context: HandlerContext, callback: unknown) => unknown;
+    const returned = run(event, context, callback);
+    if (types.isPromise(returned) || isThenable(returned)) returned.then(resolve, reject);
+    else if (returned !== undefined || handler.length < 3) resolve(returned);
+  });
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === "function";
+}
+
+function toJson(value: unknown): Uint8Array {
+  let json: string | undefined;
+  try {
+    json = JSON.stringify(value === undefined ? null : value);
+  } catch (cause) {
+    throw new Error("Unable to stringify response body", { cause });
+  }
+  return Buffer.from(json ?? "null");
+}
+
+function checkSize(payload: Uint8Array): { payload: Uint8Array; functionError?: string } {
+  if (payload.length <= MAX_RESULT) return { payload };
+  const failure = {
+    errorType: "Function.ResponseSizeTooLarge",
+    errorMessage: `Response payload size exceeded maximum allowed payload size (${MAX_RESULT} bytes).`,
+  };
+  return { payload: Buffer.from(JSON.stringify(failure)), functionError: "Unhandled" };
+}
+
+/** What Lambda's Node.js runtime makes of a thrown value. */
+function errorPayload(error: unknown): { errorType: string; errorMessage: string; trace: string[] } {
+  if (types.isNativeError(error) || error instanceof Error) {
+    return { errorType: error.name, errorMessage: error.message, trace: (error.stack ?? "").split("\n") };
+  }
+  return { errorType: typeof error, errorMessage: String(error), trace: [] };
+}
+
+function makeContext(target: Target, awsRequestId: string): HandlerContext {
+  const deadline = performance.now() + MAX_DURATION_MS;
+  const functionVersion = /^\d+$/.test(target.qualifier ?? "") ? (target.qualifier ?? "") : "$LATEST";
+  const day = new Date().toISOString().slice(0, 10).replaceAll("-", "/");
+  const unset = (): void => undefined;
+  return {
+    callbackWaitsForEmptyEventLoop: true,
+    functionName: target.functionName,
+    functionVersion,
+    invokedFunctionArn: functionArn(target),
+    memoryLimitInMB: String(MEMORY_MB),
+    awsRequestId,
+    logGroupName: `/aws/lambda/${target.functionName}`,
+    logStreamName: `${day}/[${functionVersion}]${awsRequestId.replaceAll("-", "")}`,
+    getRemainingTimeInMillis: () => Math.max(0, Math.round(deadline - performance.now())),
+    done: unset,
+    fail: unset,
+    succeed: unset,
+  };
+}
+
+function finishLog(log: InvocationLog, requestId: string, duration: number, initDuration: number | undefined): void {
+  const used = Math.ceil(process.memoryUsage.rss() / 1024 / 1024);
+  const facts = [
+    `REPORT RequestId: ${requestId}`,
+    `Duration: ${duration.toFixed(2)} ms`,
+    `Billed Duration: ${Math.ceil(duration + (initDuration ?? 0))} ms`,
+    `Memory Size: ${MEMORY_MB} MB`,
+    `Max Memory Used: ${used} MB`,
+    ...(initDuration === undefined ? [] : [`Init Duration: ${initDuration.toFixed(2)} ms`]),
+  ];
+  log.append(`END RequestId: ${requestId}\n${facts.join("\t")}\t\n`);
+}

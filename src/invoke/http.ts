@@ -1,0 +1,180 @@
+/** HTTP/1.1 over node:http and node:https: one keep-alive agent an origin, and an answer with its bytes. */
+import {
+  type ClientRequest,
+  Agent as HttpAgent,
+  request as httpRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+} from "node:http";
+import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import type { Socket } from "node:net";
+
+/** What goes over the wire. */
+export interface WireRequest {
+  readonly protocol: "http:" | "https:";
+  readonly hostname: string;
+  readonly port: number;
+  readonly method: string;
+  /** With the query. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+}
+
+export interface WireResponse {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+
+/** No answer, or half of one. */
+export class NetworkError extends Error {
+  override readonly name = "NetworkError";
+  /** Node's: `ECONNREFUSED`, `ECONNRESET`, `ENOTFOUND`… */
+  readonly code: string;
+  /** Was the connection up, so that the request, or a part of it, may have arrived? */
+  readonly sent: boolean;
+
+  constructor(cause: NodeJS.ErrnoException, sent: boolean) {
+    // A host with several addresses fails with an AggregateError, whose own message is empty.
+    const first = cause instanceof AggregateError ? cause.errors[0] : cause;
+    super(first?.message || cause.message, { cause });
+    this.code = cause.code ?? first?.code ?? "ERR_NETWORK";
+    this.sent = sent;
+  }
+}
+
+/** Sends requests and keeps connections; one a client. */
+export interface HttpClient {
+  /**
+   * @throws {NetworkError} when no whole answer came.
+   * @throws the signal's reason once it is aborted; the socket is closed.
+   */
+  send(request: WireRequest, signal?: AbortSignal): Promise<WireResponse>;
+  close(): void;
+}
+
+// A free socket that the server closes just as a POST is written is a call of unknown outcome. Lambda keeps free
+// connections longer than this, and a server that says how long gets a second less.
+const FREE_SOCKET_MS = 20_000;
+const HINT_MARGIN_MS = 1_000;
+
+export function createHttpClient({ maxSockets = Number.POSITIVE_INFINITY }: { maxSockets?: number } = {}): HttpClient {
+  const agents = new Map<string, HttpAgent>();
+
+  function agentFor({ protocol, hostname, port }: WireRequest): HttpAgent {
+    const origin = `${protocol}//${hostname}:${port}`;
+    let agent = agents.get(origin);
+    if (agent === undefined) {
+      // `keepAlive` also turns TCP probes on, after one second, so that a call of 15 minutes lives through a NAT gateway
+      // that drops what is idle for 350 s. No timeout: none may cut a call in flight.
+      agent = new (protocol === "https:" ? HttpsAgent : HttpAgent)({ keepAlive: true, maxSockets });
+      dropFreeSockets(agent);
+      agents.set(origin, agent);
+    }
+    return agent;
+  }
+
+  return {
+    send: (request, signal) => send(request, agentFor(request), signal),
+    close() {
+      for (const agent of agents.values()) agent.destroy();
+      agents.clear();
+    },
+  };
+}
+
+function send(wire: WireRequest, agent: HttpAgent, signal?: AbortSignal): Promise<WireResponse> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason);
+    const secure = wire.protocol === "https:";
+    const { hostname, port, method, path, headers, body } = wire;
+    const request: ClientRequest = (secure ? httpsRequest : httpRequest)({
+      agent,
+      hostname,
+      port,
+      method,
+      path,
+      headers,
+    });
+    let sent = false;
+
+    const onAbort = (): void => {
+      finish();
+      reject(signal?.reason);
+      request.destroy();
+    };
+    const onError = (error: Error): void => {
+      finish();
+      reject(new NetworkError(error, sent));
+    };
+    const finish = (): void => signal?.removeEventListener("abort", onAbort);
+
+    signal?.addEventListener("abort", onAbort, { once: true });
+    request.once("socket", (socket) => {
+      if (!socket.connecting) sent = true;
+      else socket.once(secure ? "secureConnect" : "connect", () => (sent = true));
+    });
+    // `on`: an aborted request emits an error of its own, after ours, that must not go unhandled.
+    request.on("error", onError);
+    // A 101 that nobody listens for would close the connection without an error, and the call would never end.
+    request.once("upgrade", (_response, socket) => {
+      socket.destroy();
+      onError(new Error("the server switched to another protocol"));
+    });
+    request.once("response", (response) => {
+      const hint = response.headers["keep-alive"];
+      if (hint !== undefined) keepAliveHints.set(response.socket, String(hint));
+      readBody(response).then((bytes) => {
+        finish();
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, body: bytes });
+      }, onError);
+    });
+    request.end(body);
+  });
+}
+
+function readBody(response: IncomingMessage): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    response.on("data", (chunk: Buffer) => chunks.push(chunk));
+    response.once("error", reject);
+    response.once("end", () =>
+      resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)),
+    );
+  });
+}
+
+// What a server said in `Keep-Alive` on the connection's last answer.
+const keepAliveHints = new WeakMap<object, string>();
+
+/** Node's own agent would put its `timeout` on calls in flight as well. */
+function dropFreeSockets(agent: HttpAgent): void {
+  const drop = function (this: Socket): void {
+    this.destroy();
+  };
+  const { keepSocketAlive, reuseSocket } = agent as HttpAgent & FreeSocketHooks;
+  Object.assign(agent, {
+    keepSocketAlive(socket: Socket): boolean {
+      const limit = freeSocketLimit(keepAliveHints.get(socket));
+      if (!keepSocketAlive.call(agent, socket) || limit <= 0) return false;
+      socket.setTimeout(limit, drop);
+      return true;
+    },
+    reuseSocket(socket: Socket, request: ClientRequest): void {
+      socket.setTimeout(0, drop);
+      reuseSocket.call(agent, socket, request);
+    },
+  } satisfies FreeSocketHooks);
+}
+
+function freeSocketLimit(keepAlive: string | undefined): number {
+  const hint = /timeout=(\d+)/i.exec(keepAlive ?? "")?.[1];
+  return hint === undefined ? FREE_SOCKET_MS : Math.min(FREE_SOCKET_MS, Number(hint) * 1000 - HINT_MARGIN_MS);
+}
+
+// Documented for subclasses, but not typed: https://nodejs.org/docs/latest-v20.x/api/http.html#agentkeepsocketalivesocket
+interface FreeSocketHooks {
+  keepSocketAlive(socket: Socket): boolean;
+  reuseSocket(socket: Socket, request: ClientRequest): void;
+}

@@ -1,0 +1,62 @@
+/** Undoes `Content-Encoding`, as `fetch` does: https://fetch.spec.whatwg.org/#handle-content-codings */
+import type { Transform } from "node:stream";
+
+/**
+ * The decoded bytes. A coding that is not known stays as it is, and so does what stands before it.
+ *
+ * @throws {TypeError} when the bytes are not what the header says.
+ */
+export async function decodeContent(bytes: Uint8Array, contentEncoding: string | undefined): Promise<Uint8Array> {
+  const codings = (contentEncoding ?? "")
+    .toLowerCase()
+    .split(",")
+    .map((coding) => coding.trim())
+    .filter(Boolean);
+  let decoded = bytes;
+  for (const coding of codings.reverse()) {
+    if (decoded.length === 0) break;
+    const decoder = await decoderOf(coding, decoded);
+    if (decoder === undefined) break;
+    try {
+      decoded = await collect(decoder, decoded);
+    } catch (cause) {
+      throw new TypeError(`the response says content-encoding: ${coding}, but its body is not ${coding}`, { cause });
+    }
+  }
+  return decoded;
+}
+
+async function decoderOf(coding: string, bytes: Uint8Array): Promise<Transform | undefined> {
+  // Loaded here because most answers are not compressed.
+  const zlib = await import("node:zlib");
+  const { constants } = zlib;
+  // Browsers take a stream that ends too early as far as it goes; so does `fetch`.
+  const lenient = { flush: constants.Z_SYNC_FLUSH, finishFlush: constants.Z_SYNC_FLUSH };
+  switch (coding) {
+    case "gzip":
+    case "x-gzip":
+      return zlib.createGunzip(lenient);
+    case "deflate":
+      // With zlib's header, as the standard has it, or without, as some servers do.
+      return ((bytes[0] ?? 0) & 0x0f) === 0x08 ? zlib.createInflate(lenient) : zlib.createInflateRaw(lenient);
+    case "br":
+      return zlib.createBrotliDecompress({
+        flush: constants.BROTLI_OPERATION_FLUSH,
+        finishFlush: constants.BROTLI_OPERATION_FLUSH,
+      });
+    case "zstd":
+      // From Node 22.15 on.
+      return (zlib as { createZstdDecompress?: () => Transform }).createZstdDecompress?.();
+    case "identity":
+      return new (await import("node:stream")).PassThrough();
+    default:
+      return undefined;
+  }
+}
+
+async function collect(decoder: Transform, bytes: Uint8Array): Promise<Uint8Array> {
+  const chunks: Buffer[] = [];
+  decoder.end(bytes);
+  for await (const chunk of decoder) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}

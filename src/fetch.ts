@@ -1,0 +1,271 @@
+/** The way of a request, from top to bottom. */
+import { STATUS_CODES } from "node:http";
+import { decodeContent } from "./content-encoding.ts";
+import { withDeadline } from "./deadline.ts";
+import {
+  FunctionError,
+  type FunctionFailure,
+  PayloadTooLargeError,
+  type RequestSummary,
+  TimeoutError,
+  TooManyRedirectsError,
+} from "./errors.ts";
+import { type EventRequest, type Format, InvalidResultError, type ResponseParts } from "./formats/format.ts";
+import { expectedFormats, FORMATS } from "./formats/formats.ts";
+import { findHeader, isHopByHop } from "./formats/headers.ts";
+import { readFrame } from "./formats/stream.ts";
+import { abortable } from "./invoke/abortable.ts";
+import { readFunctionFailure } from "./invoke/function-failure.ts";
+import type { InvocationResult } from "./invoke/invoker.ts";
+import {
+  type LambdaOptions,
+  mergeRequestOptions,
+  normalizeOptions,
+  type RequestSettings,
+  type Settings,
+} from "./options.ts";
+import { followWithin, locationOf, redirectedRequest } from "./redirects.ts";
+import { type LambdaRequestInit, type ReadRequest, readRequest, toEventRequest } from "./request.ts";
+import { describeInvocation, type LambdaResponse, makeResponse, makeUnreadable, NULL_BODY } from "./response.ts";
+import { type LambdaUrl, parseLambdaUrl, type Target, withQualifier } from "./target.ts";
+
+/** The URLs whose response is surely a {@link LambdaResponse}. */
+export type LambdaUrlText = `http+lambda:${string}`;
+
+/** A `fetch` for functions as well: use it wherever a `typeof fetch` is wanted. */
+export interface LambdaFetch {
+  (input: LambdaUrlText, init?: LambdaRequestInit): Promise<LambdaResponse>;
+  (input: string | URL | Request, init?: LambdaRequestInit): Promise<Response>;
+}
+
+/** A `fetch` with what it holds open. */
+export interface Client {
+  readonly fetch: LambdaFetch;
+  close(): Promise<void>;
+}
+
+/** https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html: 6 MB. */
+const MAX_EVENT = 6 * 1024 * 1024;
+
+/**
+ * Makes a `fetch` that calls functions by `http+lambda://function/path` and passes all other URLs on.
+ *
+ * @param options Each has its default in the environment; see {@link LambdaOptions}.
+ * @throws {ConfigurationError} for an unknown option, or a value that can't be.
+ * @example
+ * const fetch = createFetch({ region: "eu-west-1", logs: true });
+ * const response = await fetch("http+lambda://orders/v1?limit=10");
+ * console.log(response.status, await response.json(), response.invocation.requestId);
+ */
+export function createFetch(options: LambdaOptions = {}): LambdaFetch {
+  return createClient(normalizeOptions(options)).fetch;
+}
+
+let fromEnvironment: LambdaFetch | undefined;
+
+/**
+ * `fetch` for AWS Lambda, configured from the environment on first use. Takes and gives what the standard `fetch` does;
+ * https://fetch.spec.whatwg.org/#fetch-method
+ *
+ * @throws {InvalidTargetError} when the URL names no valid function.
+ * @throws {ConfigurationError} when there is no region or there are no credentials.
+ * @throws {PayloadTooLargeError} when the event is over 6 MB.
+ * @throws {InvokeError} when Lambda refused the call or no answer came. A function that failed is a 502 response.
+ * @throws {TypeError} where the standard `fetch` throws one.
+ * @example
+ * const response = await fetch("http+lambda://orders/v1", { method: "POST", body: JSON.stringify({ id: 1 }) });
+ */
+export const fetch: LambdaFetch = ((input: string | URL | Request, init?: LambdaRequestInit) => {
+  fromEnvironment ??= createFetch();
+  return fromEnvironment(input, init);
+}) as LambdaFetch;
+
+/** The same with a way to close it. */
+export function createClient(settings: Settings): Client {
+  return {
+    fetch: (async (input: string | URL | Request, init: LambdaRequestInit = {}) => {
+      const url = locate(input, settings.schemes);
+      if (url === undefined) return settings.fetch(input as string, init as RequestInit);
+      return call(settings, url, input, init);
+    }) as LambdaFetch,
+    async close() {
+      const invokers = new Set([settings.invoker, ...settings.functions.values()]);
+      await Promise.all([...invokers].map((invoker) => invoker.close?.()));
+    },
+  };
+}
+
+function locate(input: string | URL | Request, schemes: readonly string[]): LambdaUrl | undefined {
+  if (typeof input === "string" || input instanceof URL) return parseLambdaUrl(input, schemes);
+  return URL.canParse(input.url) ? parseLambdaUrl(new URL(input.url), schemes) : undefined;
+}
+
+/** URL and request in, response out, redirects followed. */
+async function call(
+  settings: Settings,
+  url: LambdaUrl,
+  input: string | URL | Request,
+  init: LambdaRequestInit,
+): Promise<LambdaResponse> {
+  const start = performance.now();
+  const options = mergeRequestOptions(settings.request, init.lambda);
+  const from = typeof input === "string" || input instanceof URL ? undefined : input;
+  const redirect = init.redirect ?? (from?.redirect === "follow" ? undefined : from?.redirect) ?? options.redirect;
+  const signal = init.signal === undefined ? from?.signal : init.signal;
+
+  return withDeadline(signal, options.timeout, onTimeout, async (signal) => {
+    // A body that is a stream may never end.
+    let request = await abortable(readRequest(input, init, url.userinfo), signal);
+    let current = { ...url, target: qualified(url.target, options, init) };
+    const history: LambdaResponse[] = [];
+    for (;;) {
+      const response = await send(settings, options, current, request, { start, history: [...history], signal });
+      const location = locationOf(response.status, response.headers);
+      if (location === undefined || redirect === "manual") return finish(response, options, current, request);
+      if (redirect === "error")
+        throw new TypeError(`${request.method} ${current.href}: redirected, with redirect: "error"`);
+      history.push(response);
+      if (history.length > options.maxRedirects) throw tooManyRedirects(options, current, request);
+      const host = findHeader(request.headers, "host");
+      const next = followWithin(current, location, host, { method: request.method, schemes: settings.schemes });
+      // The qualifier of an option is in no URL that a redirect could be relative to.
+      current = next.target.qualifier === undefined ? { ...next, target: qualified(next.target, options, init) } : next;
+      request = redirectedRequest(request, response.status);
+    }
+  });
+
+  function onTimeout(): TimeoutError {
+    const request = { method: init.method ?? from?.method ?? "GET", url: url.href };
+    return new TimeoutError(`no answer within ${options.timeout} ms; the function may still be running`, {
+      request,
+      target: url.target,
+    });
+  }
+}
+
+/** One request, one invocation, one response. */
+async function send(
+  settings: Settings,
+  options: RequestSettings,
+  { target, ...url }: LambdaUrl,
+  request: ReadRequest,
+  { start, history, signal }: { start: number; history: readonly LambdaResponse[]; signal: AbortSignal | undefined },
+): Promise<LambdaResponse> {
+  const summary = { method: request.method, url: url.href };
+  const event = toEventRequest(request, { target, ...url });
+  const format = FORMATS[options.payloadFormat];
+  const payload = encodeEvent(format, event, target, summary);
+
+  const sent = performance.now();
+  const invoker = settings.functions.get(target.functionName) ?? settings.invoker;
+  const result = await invoker.invoke({ target, payload, logs: options.logs, request: summary }, signal);
+  const elapsed = performance.now() - sent;
+
+  const functionError = result.functionError === undefined ? undefined : readFunctionFailure(result.payload);
+  const parts =
+    functionError === undefined ? decodeResult(format, result, target) : failureParts(format, functionError);
+  const invocation = describeInvocation(result, {
+    target,
+    elapsed,
+    payloadFormat: options.payloadFormat,
+    ...(functionError !== undefined && { functionError }),
+  });
+  const facts = { request: summary, target, invocation, history, elapsed: performance.now() - start };
+  return respond(parts, request.method, facts);
+}
+
+function encodeEvent(format: Format, event: EventRequest, target: Target, request: RequestSummary): Uint8Array {
+  const payload = Buffer.from(JSON.stringify(format.encode(event, target)));
+  if (payload.length <= MAX_EVENT) return payload;
+  const parts = {
+    body: event.body?.length ?? 0,
+    headers: event.headers.reduce((sum, [name, value]) => sum + name.length + value.length, 0),
+    query: event.query.length,
+    path: event.path.length,
+  };
+  const [part, size] = Object.entries(parts).reduce((a, b) => (b[1] > a[1] ? b : a));
+  const unit =
+    part === "body" && typeof event.body !== "string"
+      ? "bytes; unless they are text, base64 makes them a third larger"
+      : "characters";
+  throw new PayloadTooLargeError(
+    `the event is ${payload.length} bytes, Lambda takes ${MAX_EVENT}; ` +
+      `the largest part is the ${part} (${size} ${part === "body" ? unit : "characters"}). Nothing was sent`,
+    { size: payload.length, limit: MAX_EVENT, request, target },
+  );
+}
+
+/** A result is JSON, the frame of a streaming function, or the bytes of one that streams without a prelude. */
+function decodeResult(format: Format, { payload }: InvocationResult, target: Target): ResponseParts {
+  try {
+    let result: unknown;
+    try {
+      result = payload.length === 0 ? null : JSON.parse(Buffer.from(payload).toString("utf8"));
+    } catch {
+      const octets: [string, string] = ["content-type", "application/octet-stream"];
+      const frame = readFrame(payload);
+      if (frame === undefined) return { status: 200, headers: [octets], body: payload };
+      return { ...format.decode({ statusCode: 200, ...Object(frame.prelude) }), body: frame.body };
+    }
+    return format.decode(result);
+  } catch (error) {
+    if (!(error instanceof InvalidResultError)) throw error;
+    return textParts(`${target.functionName} returned no HTTP response: ${error.message}`);
+  }
+}
+
+/** Its message; and where that shows that the function was written for other events, which ones to send. */
+function failureParts({ name }: Format, { errorType, errorMessage }: FunctionFailure): ResponseParts {
+  const others = expectedFormats(errorType, errorMessage);
+  if (others === undefined || others.includes(`"${name}"`)) return textParts(errorMessage);
+  const hint = `The function was sent the event of the payload format "${name}". If it expects another, try ${others}`;
+  return textParts(`${errorMessage}\n\n(${hint}, with the option payloadFormat.)`);
+}
+
+/** The 502 of a function that failed, or whose result is no response. */
+function textParts(text: string): ResponseParts {
+  return { status: 502, headers: [["content-type", "text/plain; charset=utf-8"]], body: Buffer.from(text) };
+}
+
+async function respond(
+  { status, headers: fields, body }: ResponseParts,
+  method: string,
+  facts: Parameters<typeof makeResponse>[2],
+): Promise<LambdaResponse> {
+  const headers = new Headers();
+  for (const [name, value] of fields) {
+    if (!isHopByHop(name.toLowerCase())) headers.append(name, value);
+  }
+  const init = { status, statusText: STATUS_CODES[status] ?? "", headers };
+  if (method === "HEAD" || NULL_BODY.has(status)) return makeResponse(null, init, facts);
+  // A function's own count may be of what it had before an adapter compressed or encoded it.
+  headers.set("content-length", String(body.length));
+  try {
+    const encoding = headers.get("content-encoding");
+    return makeResponse(encoding === null ? body : await decodeContent(body, encoding), init, facts);
+  } catch (error) {
+    return makeUnreadable(error as Error, init, facts);
+  }
+}
+
+function finish(
+  response: LambdaResponse,
+  { functionErrors }: RequestSettings,
+  { target, href }: LambdaUrl,
+  { method }: ReadRequest,
+): LambdaResponse {
+  const { functionError } = response.invocation;
+  if (functionError === undefined || functionErrors === "response") return response;
+  throw new FunctionError(functionError, { response, target, request: { method, url: href } });
+}
+
+/** A qualifier given with the request has to agree with the URL's; one given to all requests gives way to it. */
+function qualified(target: Target, { qualifier }: RequestSettings, { lambda }: LambdaRequestInit): Target {
+  if (qualifier === undefined || (target.qualifier !== undefined && lambda?.qualifier === undefined)) return target;
+  return withQualifier(target, qualifier);
+}
+
+function tooManyRedirects({ maxRedirects }: RequestSettings, url: LambdaUrl, { method }: ReadRequest): Error {
+  const request = { method, url: url.href };
+  return new TooManyRedirectsError(`redirected more than ${maxRedirects} times`, { request, target: url.target });
+}

@@ -1,0 +1,43 @@
+/**
+ * lambda-requests: `fetch` for AWS Lambda. Every public name is listed here by hand.
+ *
+ * @packageDocumentation
+ */
+
+export type { Auth, PreparedRequest } from "./auth.ts";
+export {
+  ConfigurationError,
+  type ErrorDetails,
+  FunctionError,
+  type FunctionFailure,
+  HTTPError,
+  InvalidTargetError,
+  InvokeError,
+  LambdaRequestsError,
+  type Outcome,
+  PayloadTooLargeError,
+  type RequestSummary,
+  TimeoutError,
+  TooManyRedirectsError,
+  UnsafeRedirectError,
+} from "./errors.ts";
+export { createFetch, fetch, type LambdaFetch, type LambdaUrlText } from "./fetch.ts";
+export { type AwsSettings, awsInvoker } from "./invoke/aws.ts";
+export type { AwsCredentials, CredentialsProvider } from "./invoke/credentials.ts";
+export { type Handler, type HandlerContext, type HandlerOptions, handlerInvoker } from "./invoke/handler.ts";
+export type { Invocation, InvocationResult, Invoker } from "./invoke/invoker.ts";
+export type { LambdaOptions, RequestOptions } from "./options.ts";
+export type { BodyOptions, FileInput, ParamsInput, ParamValue } from "./prepare.ts";
+export type { BodyInput, HeadersInput, LambdaRequestInit } from "./request.ts";
+export { type InvocationInfo, type InvocationReport, LambdaResponse } from "./response.ts";
+export {
+  type AfterResponse,
+  type BeforeRequest,
+  type Hooks,
+  type ResponsePromise,
+  Session,
+  type SessionOptions,
+  type SessionRequestOptions,
+  type Verb,
+} from "./session.ts";
+export { formatTarget, parseTarget, type Target } from "./target.ts";

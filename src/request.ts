@@ -1,0 +1,150 @@
+/** What a caller gave to `fetch`, as plain data: a method, a header list, a body. No `Request` object is made. */
+import type { EventRequest, HeaderList } from "./formats/format.ts";
+import { checkHeader, findHeader, isToken } from "./formats/headers.ts";
+import type { RequestOptions } from "./options.ts";
+import type { LambdaUrl } from "./target.ts";
+import { VERSION } from "./version.ts";
+
+/**
+ * Headers as callers give them: whatever `fetch` takes, an object whose values may be arrays (`undefined` leaves a
+ * header out), or pairs. Pairs and arrays keep the values of one name apart, which a `Headers` object can't.
+ */
+export type HeadersInput =
+  | NonNullable<RequestInit["headers"]>
+  | Iterable<readonly [name: string, value: string]>
+  | Readonly<Record<string, string | readonly string[] | undefined>>;
+
+/** What `fetch` takes as a body. */
+export type BodyInput = NonNullable<RequestInit["body"]> | AsyncIterable<Uint8Array>;
+
+/** The second argument of our `fetch`: the standard's, and `lambda`. */
+export interface LambdaRequestInit extends Omit<RequestInit, "headers" | "body"> {
+  headers?: HeadersInput;
+  body?: BodyInput | null;
+  /** Options of this request alone. They do not survive a `Request` object. */
+  lambda?: RequestOptions;
+}
+
+/** A request read: everything that a redirect may change. */
+export interface ReadRequest {
+  readonly method: string;
+  readonly headers: HeaderList;
+  readonly body: string | Uint8Array | null;
+}
+
+/** What these bytes or this text are, where the body says so itself. */
+interface ReadBody {
+  readonly body: string | Uint8Array | null;
+  readonly contentType?: string;
+}
+
+const NORMALIZED_METHODS = new Set(["DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"]);
+
+/**
+ * Reads method, headers and body as `fetch` does: https://fetch.spec.whatwg.org/#dom-request
+ *
+ * @throws {TypeError} where `fetch` throws one; the message says what to change.
+ */
+export async function readRequest(
+  input: string | URL | Request,
+  init: LambdaRequestInit,
+  userinfo?: readonly [string, string],
+): Promise<ReadRequest> {
+  const request = typeof input === "string" || input instanceof URL ? undefined : input;
+  const method = checkMethod(init.method ?? request?.method ?? "GET");
+  const headers = readHeaders(init.headers ?? request?.headers ?? []);
+  const given = init.body ?? null;
+  const fromRequest = given === null ? (request?.body ?? null) : null;
+  if ((method === "GET" || method === "HEAD") && (given !== null || fromRequest !== null)) {
+    throw new TypeError(`a ${method} request can't have a body; send it with POST, or put it into the query`);
+  }
+  const { body, contentType } =
+    fromRequest === null ? await readBody(given) : { body: new Uint8Array(await (request as Request).arrayBuffer()) };
+  if (contentType !== undefined && findHeader(headers, "content-type") === undefined) {
+    headers.push(["Content-Type", contentType]);
+  }
+  if (userinfo !== undefined && findHeader(headers, "authorization") === undefined) {
+    headers.push(["Authorization", basicAuthorization(...userinfo)]);
+  }
+  return { method, headers, body };
+}
+
+/** The request as a format encodes it: with the headers that `fetch` fills in. */
+export function toEventRequest({ method, headers, body }: ReadRequest, { path, query }: LambdaUrl): EventRequest {
+  const filled = [...headers];
+  const fill = (name: string, value: string): void => {
+    if (findHeader(headers, name.toLowerCase()) === undefined) filled.push([name, value]);
+  };
+  fill("Accept", "*/*");
+  fill("Accept-Encoding", "gzip, deflate, br");
+  fill("User-Agent", `lambda-requests/${VERSION}`);
+  return { method, path, query, headers: filled, body };
+}
+
+/** A list of checked fields. */
+export function readHeaders(headers: HeadersInput): [name: string, value: string][] {
+  const list: [string, string][] = [];
+  const pairs = Symbol.iterator in Object(headers) ? (headers as Iterable<readonly string[]>) : Object.entries(headers);
+  for (const pair of pairs) {
+    if (typeof pair === "string" || pair.length !== 2) {
+      throw new TypeError("headers have to be pairs of a name and a value, a Headers object, or an object");
+    }
+    const [name, value] = pair as [string, string | readonly string[] | undefined];
+    if (value === undefined) continue;
+    for (const one of Array.isArray(value) ? value : [value]) list.push([name, checkHeader(name, String(one))]);
+  }
+  return list;
+}
+
+/** RFC 7617, in UTF-8. */
+export function basicAuthorization(user: string, password: string): string {
+  if (user.includes(":")) throw new TypeError("a user name for Basic authorization can't hold a colon");
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: RFC 7617 forbids them
+  if (/[\u0000-\u001f\u007f]/.test(user + password)) {
+    throw new TypeError("user and password for Basic authorization can't hold a control character");
+  }
+  return `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
+}
+
+function checkMethod(method: string): string {
+  if (!isToken(method)) throw new TypeError(`${JSON.stringify(method)} is no HTTP method`);
+  const upper = method.toUpperCase();
+  if (upper === "CONNECT" || upper === "TRACK") throw new TypeError(`the method ${upper} can't be sent to a function`);
+  return NORMALIZED_METHODS.has(upper) ? upper : method;
+}
+
+async function readBody(body: BodyInput | null): Promise<ReadBody> {
+  if (body === null) return { body: null };
+  if (typeof body === "string") return { body: body.toWellFormed(), contentType: "text/plain;charset=UTF-8" };
+  if (body instanceof URLSearchParams) {
+    return { body: body.toString(), contentType: "application/x-www-form-urlencoded;charset=UTF-8" };
+  }
+  if (body instanceof Uint8Array) return { body };
+  if (body instanceof ArrayBuffer) return { body: new Uint8Array(body) };
+  if (ArrayBuffer.isView(body)) return { body: new Uint8Array(body.buffer, body.byteOffset, body.byteLength) };
+  const isStream = body instanceof ReadableStream;
+  if (Symbol.asyncIterator in Object(body) && !isStream) {
+    return { body: await collect(body as AsyncIterable<Uint8Array>) };
+  }
+  if (!(body instanceof Blob || body instanceof FormData || isStream)) {
+    throw new TypeError(
+      "the body has to be a string, bytes, a Blob, FormData, URLSearchParams or a stream; " +
+        "for JSON, send JSON.stringify(value) or use the option json of a Session",
+    );
+  }
+  // The platform knows how to write multipart bodies and how to collect streams.
+  const response = new Response(body as ConstructorParameters<typeof Response>[0]);
+  const contentType = response.headers.get("content-type");
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  return contentType === null ? { body: bytes } : { body: bytes, contentType };
+}
+
+/** Not by way of a `Response`, which in Node never ends when an iterable yields an empty chunk. */
+async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  for await (const chunk of chunks) {
+    if (!(chunk instanceof Uint8Array)) throw new TypeError("the chunks of a body have to be Uint8Arrays");
+    parts.push(chunk);
+  }
+  return Buffer.concat(parts);
+}

@@ -1,0 +1,352 @@
+/** {@link Session}: defaults that requests share, and a method for each verb. After `requests.Session`. */
+import { type Auth, applyAuth, checkAuth, type PreparedRequest } from "./auth.ts";
+import { withDeadline } from "./deadline.ts";
+import { ConfigurationError, HTTPError, TimeoutError } from "./errors.ts";
+import { type Client, createClient, type LambdaFetch, type LambdaUrlText } from "./fetch.ts";
+import { findHeader } from "./formats/headers.ts";
+import type { Invoker } from "./invoke/invoker.ts";
+import {
+  checkNames,
+  LAMBDA_OPTION_NAMES,
+  type LambdaOptions,
+  normalizeOptions,
+  pick,
+  REQUEST_OPTION_NAMES,
+  type RequestOptions,
+  type Settings,
+} from "./options.ts";
+import {
+  type BodyOptions,
+  keepUntouched,
+  type LocatedUrl,
+  locateUrl,
+  makeBody,
+  mergeHeaders,
+  type ParamsInput,
+  setDefault,
+} from "./prepare.ts";
+import { type BodyInput, type HeadersInput, type LambdaRequestInit, readHeaders } from "./request.ts";
+import { LambdaResponse } from "./response.ts";
+import { parseLambdaUrl } from "./target.ts";
+
+type OneOrMany<Value> = Value | readonly Value[];
+
+/** What a hook may answer with; nothing leaves things as they are. */
+// biome-ignore lint/suspicious/noConfusingVoidType: a hook that returns nothing is typed void
+type HookAnswer = Response | undefined | void;
+/** Called before each request, may change it, and may answer it by returning a response. */
+export type BeforeRequest = (request: PreparedRequest) => HookAnswer | Promise<HookAnswer>;
+/** Called with each response, and may return another in its place. */
+export type AfterResponse = (response: Response, request: PreparedRequest) => HookAnswer | Promise<HookAnswer>;
+
+/** Functions that see each request and each response of a session. */
+export interface Hooks {
+  readonly beforeRequest?: OneOrMany<BeforeRequest> | undefined;
+  readonly afterResponse?: OneOrMany<AfterResponse> | undefined;
+}
+
+/** Options of a {@link Session}: those of `createFetch`, and what every request inherits. */
+export interface SessionOptions extends LambdaOptions {
+  /**
+   * Headers of every request. A request's own take their place.
+   * @default none
+   */
+  readonly headers?: HeadersInput | undefined;
+  /**
+   * Query parameters of every request. A request's own take their place.
+   * @default none
+   */
+  readonly params?: ParamsInput | undefined;
+  /**
+   * `[user, password]`, or a function that puts into a request what the app wants.
+   * @default none
+   */
+  readonly auth?: Auth | null | undefined;
+  /**
+   * Functions that see each request and response.
+   * @default none
+   */
+  readonly hooks?: Hooks | undefined;
+  /**
+   * Throw an `HTTPError` for 4xx and 5xx.
+   * @default false
+   */
+  readonly raiseForStatus?: boolean | undefined;
+}
+
+/** Options of one request of a {@link Session}. */
+export interface SessionRequestOptions extends Omit<RequestOptions, "redirect">, BodyOptions {
+  /** Query parameters, added to the URL's own; arrays repeat. */
+  readonly params?: ParamsInput | undefined;
+  /** Headers; `undefined` as a value leaves out one of the session's. */
+  readonly headers?: HeadersInput | undefined;
+  /** Over the session's and the URL's; `null` for none. */
+  readonly auth?: Auth | null | undefined;
+  /**
+   * Follow redirects within the function.
+   * @default the session's `redirect`
+   */
+  readonly allowRedirects?: boolean | undefined;
+  readonly signal?: AbortSignal | null | undefined;
+  /** Over the session's. */
+  readonly raiseForStatus?: boolean | undefined;
+}
+
+/** A promise of a response that can be read at once: `await session.get(url).json()`. */
+export interface ResponsePromise<Kind extends Response> extends Promise<Kind> {
+  json<Value = unknown>(): Promise<Value>;
+  text(): Promise<string>;
+  bytes(): Promise<Uint8Array<ArrayBuffer>>;
+  arrayBuffer(): Promise<ArrayBuffer>;
+  blob(): ReturnType<Response["blob"]>;
+  formData(): ReturnType<Response["formData"]>;
+}
+
+/** A verb of a {@link Session}. */
+export interface Verb {
+  (url: LambdaUrlText, options?: SessionRequestOptions): ResponsePromise<LambdaResponse>;
+  (url: string | URL, options?: SessionRequestOptions): ResponsePromise<Response>;
+}
+
+const REQUEST_NAMES: readonly string[] = [
+  ...REQUEST_OPTION_NAMES.filter((name) => name !== "redirect"),
+  ...["params", "data", "json", "files", "headers", "auth", "allowRedirects", "signal", "raiseForStatus"],
+];
+const SESSION_NAMES = ["headers", "params", "auth", "hooks", "raiseForStatus"];
+
+/** One request on its way through a session. */
+interface SessionRequest {
+  readonly method: string;
+  readonly url: string | URL;
+  readonly params?: ParamsInput | undefined;
+  readonly headers?: HeadersInput | undefined;
+  readonly body: BodyInput | null;
+  readonly contentType?: string | undefined;
+  readonly auth?: Auth | null | undefined;
+  readonly raiseForStatus?: boolean | undefined;
+  /** The rest of what `fetch` takes. */
+  readonly init: LambdaRequestInit;
+}
+
+/**
+ * A session: `requests.Session` for functions. It keeps connections and the defaults that requests share.
+ *
+ * All methods are bound, so that `const { get } = session` works, and so does handing `session.fetch` to a library.
+ *
+ * @example
+ * await using session = new Session({ region: "us-west-2", headers: { "X-Team": "billing" } });
+ * const response = await session.get("http+lambda://orders/v1", { params: { limit: 10 } });
+ * const order = await session.post("http+lambda://orders/v1", { json: { sku: "A-1" } }).json<Order>();
+ */
+export class Session {
+  /** Sent with every request; may be changed. */
+  readonly headers: Headers;
+  /** In the query of every request; may be changed. */
+  params: ParamsInput;
+  /** May be changed; `null` for none. */
+  auth: Auth | null;
+
+  readonly #settings: Settings;
+  readonly #client: Client;
+  readonly #before: readonly BeforeRequest[];
+  readonly #after: readonly AfterResponse[];
+  readonly #raiseForStatus: boolean;
+  #mounts: { readonly prefix: string; readonly client: Client }[] = [];
+
+  /**
+   * @param options See {@link SessionOptions}; each has its default there.
+   * @throws {ConfigurationError} for an unknown option, or a value that can't be.
+   */
+  constructor(options: SessionOptions = {}) {
+    checkNames(options, [...LAMBDA_OPTION_NAMES, ...SESSION_NAMES]);
+    this.#settings = normalizeOptions(pick(options, LAMBDA_OPTION_NAMES));
+    this.#client = createClient(this.#settings);
+    this.headers = new Headers(readHeaders(options.headers ?? []));
+    this.params = options.params ?? {};
+    this.auth = options.auth ? checkAuth(options.auth) : null;
+    const { hooks = {} } = options;
+    checkNames(hooks, ["beforeRequest", "afterResponse"]);
+    this.#before = listOf(hooks.beforeRequest);
+    this.#after = listOf(hooks.afterResponse);
+    this.#raiseForStatus = options.raiseForStatus ?? false;
+  }
+
+  readonly get: Verb = this.#verb("GET");
+  readonly options: Verb = this.#verb("OPTIONS");
+  readonly head: Verb = this.#verb("HEAD");
+  readonly post: Verb = this.#verb("POST");
+  readonly put: Verb = this.#verb("PUT");
+  readonly patch: Verb = this.#verb("PATCH");
+  readonly delete: Verb = this.#verb("DELETE");
+
+  /**
+   * Sends a request of any method.
+   *
+   * @throws what `fetch` throws, and a `TypeError` for options that don't go together (`json` with `data`).
+   * @example
+   * const response = await session.request("REPORT", "http+lambda://calendar/", { data: "<query/>" });
+   */
+  readonly request = ((method: string, url: string | URL, options: SessionRequestOptions = {}) =>
+    withReaders(this.#request(method, url, options))) as {
+    (method: string, url: LambdaUrlText, options?: SessionRequestOptions): ResponsePromise<LambdaResponse>;
+    (method: string, url: string | URL, options?: SessionRequestOptions): ResponsePromise<Response>;
+  };
+
+  /** The standard `fetch` with this session's defaults, for libraries that take one. */
+  readonly fetch: LambdaFetch = (async (input: string | URL | Request, init: LambdaRequestInit = {}) => {
+    const request = typeof input === "string" || input instanceof URL ? undefined : input;
+    const signal = init.signal === undefined ? request?.signal : init.signal;
+    const redirect = init.redirect ?? (request?.redirect === "follow" ? undefined : request?.redirect);
+    return this.#send({
+      method: init.method ?? request?.method ?? "GET",
+      url: request === undefined ? (input as string | URL) : new URL(request.url),
+      headers: init.headers ?? request?.headers,
+      body: init.body ?? (request?.body as BodyInput | null | undefined) ?? null,
+      init: { ...init, ...(signal !== undefined && { signal }), ...(redirect !== undefined && { redirect }) },
+    });
+  }) as LambdaFetch;
+
+  /**
+   * Sends what begins with `prefix` somewhere else: to another invoker, or to a `fetch`. The longest prefix wins, by whole
+   * segments of the canonical URL: `http+lambda://orders` does not catch `http+lambda://orders-admin`.
+   *
+   * @throws {InvalidTargetError} when a prefix of ours names no valid function.
+   * @example
+   * session.mount("http+lambda://orders", handlerInvoker(handler));
+   * session.mount("https://api.example.com/", recordedFetch);
+   */
+  mount(prefix: string, destination: Invoker | typeof globalThis.fetch): void {
+    const client: Client =
+      typeof destination === "function"
+        ? { fetch: destination as LambdaFetch, close: async () => undefined }
+        : createClient({ ...this.#settings, functions: new Map(), invoker: destination });
+    this.#mounts = [{ prefix: canonicalPrefix(prefix, this.#settings.schemes), client }, ...this.#mounts].sort(
+      (a, b) => b.prefix.length - a.prefix.length,
+    );
+  }
+
+  /** Closes connections, and whatever the mounted invokers hold. */
+  async close(): Promise<void> {
+    await Promise.all([this.#client, ...this.#mounts.map(({ client }) => client)].map((client) => client.close()));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #verb(method: string): Verb {
+    return ((url: string | URL, options: SessionRequestOptions = {}) =>
+      withReaders(this.#request(method, url, options))) as Verb;
+  }
+
+  async #request(method: string, url: string | URL, options: SessionRequestOptions): Promise<Response> {
+    checkNames(options, REQUEST_NAMES);
+    const { params, headers, auth, allowRedirects, signal, raiseForStatus } = options;
+    return this.#send({
+      method: method.toUpperCase(),
+      url,
+      params,
+      headers,
+      auth,
+      raiseForStatus,
+      ...makeBody(options),
+      init: {
+        ...(signal !== undefined && { signal }),
+        ...(allowRedirects !== undefined && { redirect: allowRedirects ? "follow" : "manual" }),
+        lambda: pick(options, REQUEST_OPTION_NAMES),
+      },
+    });
+  }
+
+  /** The way of a request through the session: defaults, auth, hooks, the right client, hooks. */
+  async #send(request: SessionRequest): Promise<Response> {
+    const { schemes } = this.#settings;
+    const located = locateUrl(request.url, [this.params, request.params ?? {}], schemes);
+    const headers = mergeHeaders(this.headers, request.headers);
+    setDefault(headers, "Content-Type", request.contentType);
+    const auth = this.#authFor(request, located);
+    if (auth === null && this.#before.length + this.#after.length === 0) {
+      return this.#raise(request, await this.#dispatch(located.href, { ...request, headers }));
+    }
+
+    const { method, body } = request;
+    const prepared: PreparedRequest = { method, url: located.href, headers: new Headers(headers), body };
+    if (auth !== null) await applyAuth(auth, prepared);
+    for (const hook of this.#before) {
+      const answer = await hook(prepared);
+      if (answer !== undefined) return this.#raise(request, await this.#seen(answer, prepared));
+    }
+    const sent = { ...request, method: prepared.method, body: prepared.body as BodyInput | null };
+    const response = await this.#dispatch(prepared.url, { ...sent, headers: keepUntouched(headers, prepared.headers) });
+    return this.#raise(request, await this.#seen(response, prepared));
+  }
+
+  /** The nearest one: the request's, its own header, the URL's, the session's. */
+  #authFor({ auth, headers }: SessionRequest, { userinfo }: LocatedUrl): Auth | null {
+    if (auth !== undefined) return auth === null ? null : checkAuth(auth);
+    if (findHeader(readHeaders(headers ?? []), "authorization") !== undefined) return null;
+    return userinfo ?? (this.auth && checkAuth(this.auth));
+  }
+
+  async #dispatch(href: string, { method, headers, body, init }: SessionRequest): Promise<Response> {
+    const { fetch } = this.#mounts.find(({ prefix }) => isUnder(href, prefix))?.client ?? this.#client;
+    const whole = { ...init, method, headers: headers ?? [], body };
+    if (parseLambdaUrl(href, this.#settings.schemes) !== undefined) return fetch(href, whole);
+    // The platform's fetch knows no time limit, and wants to be told that a stream is sent.
+    const { lambda, ...standard } = { ...whole, ...(isStream(body) && { duplex: "half" }) };
+    standard.redirect ??= this.#settings.request.redirect;
+    const timeout = lambda?.timeout ?? this.#settings.request.timeout;
+    const onTimeout = (): Error =>
+      new TimeoutError(`no answer within ${timeout} ms`, { request: { method, url: href } });
+    return withDeadline(init.signal, timeout, onTimeout, (signal) =>
+      fetch(href, { ...standard, ...(signal !== undefined && { signal }) } as LambdaRequestInit),
+    );
+  }
+
+  async #seen(response: Response, prepared: PreparedRequest): Promise<Response> {
+    let current = response;
+    for (const hook of this.#after) current = (await hook(current, prepared)) ?? current;
+    return current;
+  }
+
+  #raise({ raiseForStatus, method }: SessionRequest, response: Response): Response {
+    if (!(raiseForStatus ?? this.#raiseForStatus) || response.status < 400) return response;
+    if (response instanceof LambdaResponse) return response.raiseForStatus();
+    throw new HTTPError(response, { request: { method, url: response.url } });
+  }
+}
+
+function withReaders<Kind extends Response>(promise: Promise<Kind>): ResponsePromise<Kind> {
+  return Object.assign(promise, {
+    json: <Value>() => promise.then((response) => response.json() as Promise<Value>),
+    text: () => promise.then((response) => response.text()),
+    bytes: () => promise.then(async (response) => new Uint8Array(await response.arrayBuffer())),
+    arrayBuffer: () => promise.then((response) => response.arrayBuffer()),
+    blob: () => promise.then((response) => response.blob()),
+    formData: () => promise.then((response) => response.formData()),
+  });
+}
+
+function listOf<Value>(value: OneOrMany<Value> | undefined): readonly Value[] {
+  if (value === undefined) return [];
+  return Array.isArray(value) ? value : [value as Value];
+}
+
+function isStream(body: BodyInput | null): boolean {
+  return body !== null && typeof body === "object" && Symbol.asyncIterator in body;
+}
+
+/** `http+lambda://` alone stands for every function; anything else is a URL whose last slash doesn't count. */
+function canonicalPrefix(prefix: string, schemes: readonly string[]): string {
+  if (schemes.some((scheme) => prefix.toLowerCase() === `${scheme}//`)) return prefix.toLowerCase();
+  const lambda = parseLambdaUrl(prefix, schemes);
+  if (lambda === undefined && !URL.canParse(prefix)) {
+    throw new ConfigurationError(`${JSON.stringify(prefix)} is no prefix of a URL`);
+  }
+  return (lambda?.href ?? new URL(prefix).href).replace(/\/$/, "");
+}
+
+function isUnder(href: string, prefix: string): boolean {
+  if (!href.startsWith(prefix)) return false;
+  return prefix.endsWith("//") || href.length === prefix.length || "/?".includes(href[prefix.length] ?? "");
+}

@@ -1,0 +1,195 @@
+/** A local Lambda API over handlers: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html */
+import { randomUUID } from "node:crypto";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { InvalidTargetError } from "../errors.ts";
+import type { InvocationResult } from "../invoke/invoker.ts";
+import { checkNames } from "../options.ts";
+import { functionArn, parseFunction, type Target, UNKNOWN_ACCOUNT, withQualifier } from "../target.ts";
+import { ApiError } from "./api-error.ts";
+import { type FindFunction, type FunctionTable, loadFunctions } from "./functions.ts";
+import { checkSignature } from "./signature.ts";
+
+/** Options of {@link Emulator.start}. */
+export interface EmulatorOptions {
+  /** Handlers, or files that export one, by function name: `{ orders: handler, users: "./users.mjs#handler" }`. */
+  readonly functions: FunctionTable;
+  /**
+   * The port on 127.0.0.1.
+   * @default 0: a free one
+   */
+  readonly port?: number | undefined;
+  /**
+   * Don't print on the terminal what the functions print.
+   * @default false
+   */
+  readonly quiet?: boolean | undefined;
+}
+
+const INVOKE_PATH = /^\/2015-03-31\/functions\/([^/]+)\/invocations$/;
+const MAX_EVENT = 6 * 1024 * 1024;
+
+/**
+ * A local Lambda: AWS's own clients, and ours, call the handlers behind it by the Invoke API, on loopback and with any
+ * credentials. Handlers run in this process; see `handlerInvoker` for what that can't enforce.
+ *
+ * @example
+ * await using emulator = await Emulator.start({ functions: { orders: handler, users: "./users.mjs" } });
+ * const session = new Session({ endpoint: emulator.endpoint, region: "us-east-1" });
+ */
+export class Emulator {
+  /** The URL to give to clients: `http://127.0.0.1:40123`. */
+  readonly endpoint: string;
+  readonly #server: Server;
+
+  private constructor(server: Server) {
+    this.#server = server;
+    this.endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  }
+
+  /**
+   * Loads the functions and listens.
+   *
+   * @throws {ConfigurationError} when a file can't be loaded or holds no handler, or an option is unknown.
+   * @throws {InvalidTargetError} when a name can't be a function's.
+   */
+  static async start({ functions, port = 0, quiet = false, ...others }: EmulatorOptions): Promise<Emulator> {
+    checkNames(others, ["functions", "port", "quiet"]);
+    const find = await loadFunctions(functions, { quiet });
+    const server = createServer((request, response) => void answer(find, request, response));
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(port, "127.0.0.1", resolve);
+    });
+    return new Emulator(server);
+  }
+
+  /** Stops listening and closes every connection. */
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#server.closeAllConnections();
+    await closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+async function answer(find: FindFunction, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const requestId = randomUUID();
+  response.setHeader("x-amzn-RequestId", requestId);
+  try {
+    await invoke(find, request, response);
+  } catch (error) {
+    if (response.headersSent || response.destroyed) return;
+    const { status, name, body } =
+      error instanceof ApiError ? error : new ApiError(500, "ServiceException", { Message: String(error) });
+    response.writeHead(status, { "Content-Type": "application/json", "x-amzn-ErrorType": name });
+    response.end(JSON.stringify({ ...(!("Type" in body) && status < 500 && { Type: "User" }), ...body }));
+  }
+}
+
+async function invoke(find: FindFunction, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const url = new URL(request.url ?? "/", "http://127.0.0.1");
+  const name = INVOKE_PATH.exec(url.pathname)?.[1];
+  const payload = await readPayload(request);
+  if (name === undefined || request.method !== "POST") {
+    throw new ApiError(403, "AccessDeniedException", {
+      Message: "Unable to determine service/operation name to be authorized",
+    });
+  }
+  const { region } = checkSignature(request.headers);
+  const named = readTarget(name, url.searchParams.get("Qualifier"), region);
+  const target = { region, accountId: UNKNOWN_ACCOUNT, partition: "aws", ...named };
+  const invoker = find(target);
+  if (invoker === undefined) {
+    const arn = functionArn({ qualifier: "$LATEST", ...target });
+    throw new ApiError(404, "ResourceNotFoundException", { Message: `Function not found: ${arn}` });
+  }
+
+  const type = request.headers["x-amz-invocation-type"] ?? "RequestResponse";
+  if (type === "DryRun") return end(response, 204);
+  checkJson(payload);
+  const logs = request.headers["x-amz-log-type"] === "Tail";
+  const running = invoker.invoke({
+    target,
+    payload: payload.length === 0 ? Buffer.from("{}") : payload,
+    logs,
+    request: { method: "POST", url: url.pathname },
+  });
+  if (type === "Event") {
+    // Nobody waits for it, and what it throws is in its own log.
+    running.catch(() => undefined);
+    return end(response, 202);
+  }
+  if (type !== "RequestResponse") {
+    throw new ApiError(400, "InvalidParameterValueException", { message: `Unknown invocation type ${type}` });
+  }
+  sendResult(response, await running);
+}
+
+function sendResult(response: ServerResponse, result: InvocationResult): void {
+  const { payload, requestId, executedVersion, functionError, logs } = result;
+  if (requestId !== undefined) response.setHeader("x-amzn-RequestId", requestId);
+  if (executedVersion !== undefined) response.setHeader("X-Amz-Executed-Version", executedVersion);
+  if (functionError !== undefined) response.setHeader("X-Amz-Function-Error", functionError);
+  if (logs !== undefined) response.setHeader("X-Amz-Log-Result", Buffer.from(logs).toString("base64"));
+  response.writeHead(200, {
+    "Content-Type": "application/json",
+    "Content-Length": payload.length,
+    "x-amzn-Remapped-Content-Length": "0",
+  });
+  response.end(payload);
+}
+
+function end(response: ServerResponse, status: number): void {
+  response.writeHead(status, status === 204 ? {} : { "Content-Length": 0 });
+  response.end();
+}
+
+function readTarget(name: string, qualifier: string | null, region: string): Target {
+  try {
+    const target = parseFunction(decodeURIComponent(name));
+    if (target.region !== undefined && target.region !== region) {
+      throw new ApiError(404, "ResourceNotFoundException", {
+        Message: `Functions from '${target.region}' are not reachable in this region ('${region}')`,
+      });
+    }
+    if (qualifier === null || qualifier === target.qualifier) return target;
+    if (target.qualifier !== undefined) {
+      throw new ApiError(400, "InvalidParameterValueException", {
+        message: "The derived qualifier from the function name does not match the specified qualifier.",
+      });
+    }
+    return withQualifier(target, qualifier);
+  } catch (error) {
+    if (!(error instanceof InvalidTargetError || error instanceof URIError)) throw error;
+    throw new ApiError(400, "ValidationException", { message: `1 validation error detected: ${error.message}` });
+  }
+}
+
+function checkJson(payload: Buffer): void {
+  if (payload.length === 0) return;
+  try {
+    JSON.parse(payload.toString("utf8"));
+  } catch (error) {
+    throw new ApiError(400, "InvalidRequestContentException", {
+      message: `Could not parse request body into json: Could not parse payload into json: ${(error as Error).message}`,
+    });
+  }
+}
+
+async function readPayload(request: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    // Read to its end all the same: a client that is still writing would not see the answer.
+    if (size <= MAX_EVENT) chunks.push(chunk);
+  }
+  if (size <= MAX_EVENT) return Buffer.concat(chunks);
+  throw new ApiError(413, "RequestEntityTooLargeException", {
+    Message: `Request must be smaller than ${MAX_EVENT} bytes for the InvokeFunction operation`,
+  });
+}

@@ -84,9 +84,11 @@ async function answer(find: FindFunction, request: IncomingMessage, response: Se
   } catch (error) {
     if (response.headersSent || response.destroyed) return;
     const { status, name, body } =
-      error instanceof ApiError ? error : new ApiError(500, "ServiceException", { Message: String(error) });
+      error instanceof ApiError
+        ? error
+        : new ApiError(500, "ServiceException", { Type: "Service", Message: String(error) });
     response.writeHead(status, { "Content-Type": "application/json", "x-amzn-ErrorType": name });
-    response.end(JSON.stringify({ ...(!("Type" in body) && status < 500 && { Type: "User" }), ...body }));
+    response.end(JSON.stringify(body));
   }
 }
 
@@ -105,7 +107,7 @@ async function invoke(find: FindFunction, request: IncomingMessage, response: Se
   const invoker = find(target);
   if (invoker === undefined) {
     const arn = functionArn({ qualifier: "$LATEST", ...target });
-    throw new ApiError(404, "ResourceNotFoundException", { Message: `Function not found: ${arn}` });
+    throw new ApiError(404, "ResourceNotFoundException", { Type: "User", Message: `Function not found: ${arn}` });
   }
 
   const type = request.headers["x-amz-invocation-type"] ?? "RequestResponse";
@@ -124,7 +126,10 @@ async function invoke(find: FindFunction, request: IncomingMessage, response: Se
     return end(response, 202);
   }
   if (type !== "RequestResponse") {
-    throw new ApiError(400, "InvalidParameterValueException", { message: `Unknown invocation type ${type}` });
+    throw new ApiError(400, "InvalidParameterValueException", {
+      Type: "User",
+      message: `Unknown invocation type ${type}`,
+    });
   }
   sendResult(response, await running);
 }
@@ -153,12 +158,14 @@ function readTarget(name: string, qualifier: string | null, region: string): Tar
     const target = parseFunction(decodeURIComponent(name));
     if (target.region !== undefined && target.region !== region) {
       throw new ApiError(404, "ResourceNotFoundException", {
+        Type: "User",
         Message: `Functions from '${target.region}' are not reachable in this region ('${region}')`,
       });
     }
     if (qualifier === null || qualifier === target.qualifier) return target;
     if (target.qualifier !== undefined) {
       throw new ApiError(400, "InvalidParameterValueException", {
+        Type: "User",
         message: "The derived qualifier from the function name does not match the specified qualifier.",
       });
     }
@@ -175,6 +182,7 @@ function checkJson(payload: Buffer): void {
     JSON.parse(payload.toString("utf8"));
   } catch (error) {
     throw new ApiError(400, "InvalidRequestContentException", {
+      Type: "User",
       message: `Could not parse request body into json: Could not parse payload into json: ${(error as Error).message}`,
     });
   }

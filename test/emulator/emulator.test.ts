@@ -226,6 +226,15 @@ describe("a signature", () => {
     expect(await send(path, headers as Record<string, string>)).toMatchObject({ status: 403, error });
   });
 
+  it("is refused without a Type, a function that is not there with one", async () => {
+    expect((await send(path)).body).toBe('{"message":"Missing Authentication Token"}');
+    const nowhere = path.replace("nothing", "nowhere");
+    expect(JSON.parse((await send(nowhere, { ...date, authorization: form(scope) })).body)).toEqual({
+      Type: "User",
+      Message: "Function not found: arn:aws:lambda:eu-west-1:000000000000:function:nowhere:$LATEST",
+    });
+  });
+
   it.each([
     ["/", "GET"],
     ["/2015-03-31/functions//invocations", "POST"],

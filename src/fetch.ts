@@ -219,7 +219,7 @@ function failureParts({ name }: Format, { errorType, errorMessage }: FunctionFai
   const others = expectedFormats(errorType, errorMessage);
   if (others === undefined || others.includes(`"${name}"`)) return textParts(errorMessage);
   const hint = `The function was sent the event of the payload format "${name}". If it expects another, try ${others}`;
-  return textParts(`${errorMessage}\n\n(${hint}, with the option payloadFormat.)`);
+  return textParts(`${errorMessage}\n\n(${hint}, with the option payloadFormat.)`.trimStart());
 }
 
 /** The 502 of a function that failed, or whose result is no response. */

@@ -78,6 +78,7 @@ export function toEventRequest({ method, headers, body }: ReadRequest, { path, q
   fill("Accept", "*/*");
   fill("Accept-Encoding", "gzip, deflate, br");
   fill("User-Agent", `lambda-requests/${VERSION}`);
+  if (body === null && (method === "POST" || method === "PUT")) fill("Content-Length", "0");
   return { method, path, query, headers: filled, body };
 }
 

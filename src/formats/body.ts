@@ -1,7 +1,7 @@
 /** Bytes <-> the text or base64 of an event's and a result's `body`. */
 import { isUtf8 } from "node:buffer";
 import { InvalidResultError } from "./format.ts";
-import { kindOf } from "./headers.ts";
+import { kindOf, show } from "./headers.ts";
 
 const TEXT_TYPE = /^(?:text\/.*|application\/(?:json|xml|javascript|x-www-form-urlencoded)|.*\+(?:json|xml))$/;
 
@@ -48,13 +48,22 @@ export function decodeBody(body: unknown, isBase64Encoded: unknown): Uint8Array 
   if (body === undefined || body === null || body === "") return new Uint8Array();
   if (typeof body === "string") return encoded ? decodeBase64(body) : Buffer.from(body);
   if (encoded) throw new InvalidResultError(`isBase64Encoded is true, but body is ${kindOf(body)}, not a string`);
-  return Buffer.from(JSON.stringify(body));
+  return Buffer.from(toJson(body));
+}
+
+/** What a parser reads, a writer may find too deep. */
+function toJson(value: unknown): string {
+  try {
+    return JSON.stringify(value);
+  } catch (error) {
+    throw new InvalidResultError(`body is ${kindOf(value)} that can't be written as JSON: ${(error as Error).message}`);
+  }
 }
 
 function isTrue(flag: unknown): boolean {
   if (flag === undefined || flag === null || flag === false || flag === true) return flag === true;
   if (typeof flag === "string" && /^(?:true|false)$/i.test(flag)) return flag.toLowerCase() === "true";
-  throw new InvalidResultError(`isBase64Encoded is ${JSON.stringify(flag)}, neither true nor false`);
+  throw new InvalidResultError(`isBase64Encoded is ${show(flag)}, neither true nor false`);
 }
 
 /** Node's decoder skips what is no base64; here nothing may be skipped but line breaks, as MIME encoders write them. */

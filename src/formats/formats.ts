@@ -22,12 +22,12 @@ const ANY_OTHER = '"http-api", "function-url" or "alb"';
 
 // What functions say that were written for one event source and got another's event, as `type message`.
 const EXPECTATIONS: readonly (readonly [says: RegExp, formats: string])[] = [
-  // Python's KeyError, JavaScript's TypeError and the validators name the key that the other event has.
-  [/^KeyError 'elb'$/, ALB],
+  // Python's KeyError, JavaScript's TypeError, Rust's serde and the validators name the key that the other event has.
+  [/^KeyError 'elb'$|missing field `elb`/, ALB],
   [/requestContext[\s"',.?[\]]+elb\b/, ALB],
   [/undefined \(reading 'targetGroupArn'\)/, ALB],
   [/\b(?:rawPath|rawQueryString|routeKey)\b/, PAYLOAD_2],
-  [/^KeyError 'http'$/, PAYLOAD_2],
+  [/^KeyError 'http'$|missing field `http`/, PAYLOAD_2],
   [/requestContext[\s"',.?[\]]+http\b/, PAYLOAD_2],
   [/undefined \(reading 'method'\)/, PAYLOAD_2],
   // serverless-express

@@ -44,7 +44,7 @@ export function isToken(text: string): boolean {
  * @throws {TypeError} when HTTP forbids the name or the value. The value, which may be a secret, is not shown.
  */
 export function checkHeader(name: string, value: string): string {
-  if (!isToken(name)) throw new TypeError(`${JSON.stringify(name)} is no header name`);
+  if (!isToken(name)) throw new TypeError(`${show(name)} is no header name`);
   const trimmed = trimValue(value);
   const bad = NOT_A_VALUE.exec(trimmed);
   if (bad !== null) {
@@ -95,7 +95,7 @@ export function mergeResultHeaders(headers: unknown, multiValueHeaders: unknown)
   const apart = new Map<string, string[]>();
   for (const [name, values] of entriesOf("multiValueHeaders", multiValueHeaders)) {
     if (!Array.isArray(values)) {
-      throw new InvalidResultError(`multiValueHeaders[${JSON.stringify(name)}] is ${kindOf(values)}, not an array`);
+      throw new InvalidResultError(`multiValueHeaders[${show(name)}] is ${kindOf(values)}, not an array`);
     }
     const texts = values.map((value) => resultHeader("multiValueHeaders", name, value));
     const known = apart.get(name.toLowerCase());
@@ -133,7 +133,7 @@ function entriesOf(key: string, map: unknown): [string, unknown][] {
 
 function resultHeader(key: string, name: string, value: unknown): string {
   if (typeof value !== "string" && typeof value !== "number" && typeof value !== "boolean") {
-    throw new InvalidResultError(`${key}[${JSON.stringify(name)}] is ${kindOf(value)}, not a string`);
+    throw new InvalidResultError(`${key}[${show(name)}] is ${kindOf(value)}, not a string`);
   }
   try {
     return checkHeader(name, String(value));
@@ -151,4 +151,14 @@ export function kindOf(value: unknown): string {
   if (value === null) return "null";
   if (Array.isArray(value)) return "an array";
   return typeof value === "object" ? "an object" : `a ${typeof value}`;
+}
+
+/** A value for messages, cut where it is long; what it is, where it is nested too deep to be written. */
+export function show(value: unknown): string {
+  try {
+    const text = JSON.stringify(value) ?? String(value);
+    return text.length > 100 ? `${text.slice(0, 100)}…` : text;
+  } catch {
+    return kindOf(value);
+  }
 }

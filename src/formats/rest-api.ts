@@ -17,6 +17,7 @@ import {
   type MultiValues,
   mergeResultHeaders,
   type SingleValues,
+  show,
 } from "./headers.ts";
 import { decodeStatus } from "./status.ts";
 import { extendedRequestId, firstLabel, forwardedFor, requestTime, SOURCE_IP, STAGE, traceId } from "./synthetic.ts";
@@ -229,7 +230,7 @@ function decode(result: unknown): ResponseParts {
   const unknownKey = Object.keys(result).find((key) => !RESULT_KEYS.has(key));
   if (unknownKey !== undefined) {
     throw new InvalidResultError(
-      `the function returned an object with the key ${JSON.stringify(unknownKey)}, which is none of a rest-api result`,
+      `the function returned an object with the key ${show(unknownKey)}, which is none of a rest-api result`,
     );
   }
   const { statusCode, headers, multiValueHeaders, cookies, body, isBase64Encoded, base64Encoded } = result as Record<

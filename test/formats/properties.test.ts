@@ -264,6 +264,36 @@ describe.each(names)("there and back with %s", (name) => {
   });
 });
 
+describe("maps with one value a name, which some adapters read instead", () => {
+  const asGrouped = (map: Record<string, string> | null | undefined): Grouped => grouped(Object.entries(map ?? {}));
+  const encoded = <Event>(name: PayloadFormat, request: EventRequest): Event =>
+    JSON.parse(JSON.stringify(FORMATS[name].encode(request, { functionName: "app" }))) as Event;
+
+  test("rest-api: the last value of each is there", () => {
+    fc.assert(
+      fc.property(request, (request) => {
+        const event = encoded<RestApiEvent>("rest-api", request);
+        const query = parameters(semicolonsSeparate(request.query));
+        expect(asGrouped(event.queryStringParameters)).toEqual(lastWins(query));
+        expect(event.queryStringParameters === null).toBe(query.length === 0);
+        const headers = lastWins(withoutGatewaysOwn(ownHeaders(request.headers)));
+        expect(ownHeaders(Object.entries(event.headers))).toEqual(headers);
+      }),
+    );
+  });
+
+  test.each(["http-api", "function-url"] as const)("%s: the values of each are joined with a comma", (name) => {
+    const joinedValues = (groups: Grouped): Grouped => groups.map(([key, values]) => [key, [values.join(",")]]);
+    fc.assert(
+      fc.property(request, (request) => {
+        const { queryStringParameters } = encoded<PayloadV2Event>(name, request);
+        expect(asGrouped(queryStringParameters)).toEqual(joinedValues(parameters(request.query)));
+        expect(queryStringParameters === undefined).toBe(parameters(request.query).length === 0);
+      }),
+    );
+  });
+});
+
 describe.each(names)("any result of a function with %s", (name) => {
   const { decode } = FORMATS[name];
   const scalar = fc.oneof(fc.string(), fc.string({ unit: "binary" }), fc.double(), fc.boolean(), fc.constant(null));

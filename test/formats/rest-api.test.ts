@@ -317,6 +317,15 @@ describe("encode", () => {
       expect(encodeBody(Buffer.from(octets), "text/plain")).toEqual([Buffer.from(octets).toString("base64"), true]);
     });
 
+    test("of two types the last one counts, as in the single-value map", () => {
+      const types: Fields = [
+        ["content-type", "image/png"],
+        ["Content-Type", "text/plain"],
+      ];
+      expect(encode({ method: "POST", headers: types, body: bytes }).isBase64Encoded).toBe(false);
+      expect(encode({ method: "POST", headers: types.reverse(), body: bytes }).isBase64Encoded).toBe(true);
+    });
+
     test("a byte-order mark stays", () => {
       expect(encodeBody(Buffer.from([0xef, 0xbb, 0xbf, 0x61]), "application/json")).toEqual(["\ufeffa", false]);
     });

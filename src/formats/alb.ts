@@ -52,16 +52,8 @@ export interface AlbMultiValueEvent extends CommonEvent {
 export const alb: Format<AlbEvent> = {
   name: "alb",
   encode(request, target) {
-    const { requestContext, httpMethod, path, headers, query, body, isBase64Encoded } = encode(request, target);
-    return {
-      requestContext,
-      httpMethod,
-      path,
-      queryStringParameters: query.single,
-      headers: headers.single,
-      body,
-      isBase64Encoded,
-    };
+    const { headers, query, body, isBase64Encoded, ...event } = encode(request, target);
+    return { ...event, queryStringParameters: query.single, headers: headers.single, body, isBase64Encoded };
   },
   decode,
 };
@@ -76,16 +68,9 @@ export const alb: Format<AlbEvent> = {
 export const albMultiValue: Format<AlbMultiValueEvent> = {
   name: "alb-multi-value",
   encode(request, target) {
-    const { requestContext, httpMethod, path, headers, query, body, isBase64Encoded } = encode(request, target);
-    return {
-      requestContext,
-      httpMethod,
-      path,
-      multiValueQueryStringParameters: query.multi,
-      multiValueHeaders: headers.multi,
-      body,
-      isBase64Encoded,
-    };
+    const { headers, query, body, isBase64Encoded, ...event } = encode(request, target);
+    const maps = { multiValueQueryStringParameters: query.multi, multiValueHeaders: headers.multi };
+    return { ...event, ...maps, body, isBase64Encoded };
   },
   decode,
 };

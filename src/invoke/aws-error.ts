@@ -3,6 +3,7 @@ import { InvokeError, type Outcome } from "../errors.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { NetworkError, WireResponse } from "./http.ts";
 import type { Invocation } from "./invoker.ts";
+import { parseObject } from "./json.ts";
 
 /** An answer of 300 or more: Lambda, or something on the way, refused the call. */
 export function refusedError(invocation: Invocation, region: string, response: WireResponse): InvokeError {
@@ -97,15 +98,6 @@ function shorten(message: string): string {
   const [first = ""] = message.split(/\s*The Canonical String for this request/, 1);
   const line = first.replace(/\s+/g, " ").trim();
   return line.length > 500 ? `${line.slice(0, 500)}…` : line;
-}
-
-function parseObject(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 function header(value: string | string[] | undefined): string | undefined {

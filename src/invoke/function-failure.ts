@@ -1,5 +1,6 @@
 /** What a function that failed returned in place of a result: one shape a runtime. */
 import type { FunctionFailure } from "../errors.ts";
+import { parseObject } from "./json.ts";
 
 /**
  * Reads the payload of an invocation with a `FunctionError`. Node says `trace`, the other runtimes `stackTrace`, Go with
@@ -15,15 +16,6 @@ export function readFunctionFailure(payload: Uint8Array): FunctionFailure {
     errorMessage: typeof errorMessage === "string" ? errorMessage : text,
     ...(Array.isArray(lines) && { stackTrace: lines.map(stackLine) }),
   };
-}
-
-function parseObject(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 function stackLine(line: unknown): string {

@@ -455,7 +455,8 @@ describe("for all", () => {
         const href = formatTarget(target, path);
         expect(parseTarget(href)).toEqual(target);
         expect(parseTarget(new URL(href))).toEqual(target);
-        expect(parseLambdaUrl(href)?.href).toBe(new URL(href).href);
+        // Of `/..` Node's parser makes an empty path.
+        expect(parseLambdaUrl(href)?.path).toBe(new URL(href).pathname || "/");
       }),
     );
   });

@@ -14,10 +14,11 @@ import type { Target } from "../../src/target.ts";
 
 type Callback = (error?: unknown, result?: unknown) => void;
 
-// What reaches the terminal. In place before the first capture, which looks at output on its way there.
+// What reaches the terminal, with a console that prints there as Node's does. In place before the first capture, which
+// looks at output on its way.
 let printed: string[] = [];
 for (const method of ["debug", "error", "info", "log", "trace", "warn"] as const) {
-  console[method] = (...values: unknown[]) => void printed.push(format(...values));
+  console[method] = (...values: unknown[]) => void process.stdout.write(`${format(...values)}\n`);
 }
 for (const stream of [process.stdout, process.stderr]) {
   stream.write = ((chunk: string | Uint8Array, ...rest: unknown[]) => {
@@ -596,7 +597,7 @@ describe("the log", () => {
     const logs = await logOf(async () => 1);
     console.log("after");
     expect(logs.split("\n")).toHaveLength(4);
-    expect(printed).toEqual(["before", "after"]);
+    expect(printed).toEqual(["before\n", "after\n"]);
   });
 
   test("reports the time of loading once", async () => {
@@ -619,7 +620,7 @@ describe("the terminal", () => {
 
   test.each([true, false])("gets what is printed (logs: %s), once", async (logs) => {
     await invoke(chatty, { logs });
-    expect(printed).toEqual(["hello", "raw\n"]);
+    expect(printed).toEqual(["hello\n", "raw\n"]);
   });
 
   test.each([true, false])("gets nothing with quiet (logs: %s)", async (logs) => {
@@ -639,7 +640,7 @@ describe("the terminal", () => {
     );
     console.log("from outside");
     await Promise.all([invoke(async () => together().then(() => console.log("loud"))), quiet]);
-    expect(printed.sort()).toEqual(["from outside", "loud"]);
+    expect(printed.sort()).toEqual(["from outside\n", "loud\n"]);
   });
 
   test("gets nothing of what a quiet function prints later", async () => {

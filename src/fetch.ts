@@ -13,7 +13,7 @@ import {
 import { type EventRequest, type Format, InvalidResultError, type ResponseParts } from "./formats/format.ts";
 import { expectedFormats, FORMATS } from "./formats/formats.ts";
 import { findHeader, isHopByHop } from "./formats/headers.ts";
-import { readFrame } from "./formats/stream.ts";
+import { decodeResult } from "./formats/result.ts";
 import { abortable } from "./invoke/abortable.ts";
 import { readFunctionFailure } from "./invoke/function-failure.ts";
 import type { InvocationResult } from "./invoke/invoker.ts";
@@ -162,8 +162,7 @@ async function send(
   const elapsed = performance.now() - sent;
 
   const functionError = result.functionError === undefined ? undefined : readFunctionFailure(result.payload);
-  const parts =
-    functionError === undefined ? decodeResult(format, result, target) : failureParts(format, functionError);
+  const parts = functionError === undefined ? resultParts(format, result, target) : failureParts(format, functionError);
   const invocation = describeInvocation(result, {
     target,
     elapsed,
@@ -195,22 +194,12 @@ function encodeEvent(format: Format, event: EventRequest, target: Target, reques
   );
 }
 
-/** A result is JSON, the frame of a streaming function, or the bytes of one that streams without a prelude. */
-function decodeResult(format: Format, { payload }: InvocationResult, target: Target): ResponseParts {
+function resultParts(format: Format, { payload }: InvocationResult, { functionName }: Target): ResponseParts {
   try {
-    let result: unknown;
-    try {
-      result = payload.length === 0 ? null : JSON.parse(Buffer.from(payload).toString("utf8"));
-    } catch {
-      const octets: [string, string] = ["content-type", "application/octet-stream"];
-      const frame = readFrame(payload);
-      if (frame === undefined) return { status: 200, headers: [octets], body: payload };
-      return { ...format.decode({ statusCode: 200, ...Object(frame.prelude) }), body: frame.body };
-    }
-    return format.decode(result);
+    return decodeResult(format, payload);
   } catch (error) {
     if (!(error instanceof InvalidResultError)) throw error;
-    return textParts(`${target.functionName} returned no HTTP response: ${error.message}`);
+    return textParts(`${functionName} returned no HTTP response: ${error.message}`);
   }
 }
 

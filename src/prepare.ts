@@ -145,6 +145,9 @@ function isFileList(value: FileInput | readonly FileInput[]): value is readonly 
 
 function appendFile(form: FormData, field: string, file: FileInput): void {
   const [name, content, type] = isNamed(file) ? file : [nameOf(file) ?? field, file];
+  if (!(typeof content === "string" || content instanceof Blob || content instanceof Uint8Array)) {
+    throw new TypeError(`files.${field} has to be text, bytes or a Blob, or [name, content, type]`);
+  }
   const named = type ?? (content instanceof Blob ? content.type : "");
   form.append(field, new Blob([content as never], { type: named }), name);
 }

@@ -262,7 +262,7 @@ export function describeInvocation(
  */
 export function parseReport(logs: string): InvocationReport | undefined {
   for (const line of logs.split("\n").reverse()) {
-    if (line.startsWith("REPORT ")) return reportOf((name) => numberAfter(line, name));
+    if (line.startsWith("REPORT RequestId: ")) return reportOf((name) => numberAfter(line, name));
     if (line.includes('"platform.report"')) return jsonReport(line);
   }
   return undefined;

@@ -336,9 +336,9 @@ function isStream(body: BodyInput | null): boolean {
   return body !== null && typeof body === "object" && Symbol.asyncIterator in body;
 }
 
-/** `http+lambda://` alone stands for every function; anything else is a URL whose last slash doesn't count. */
+/** A scheme alone, `http+lambda://` or `https://`, stands for all of it; anything else is a URL whose last slash doesn't count. */
 function canonicalPrefix(prefix: string, schemes: readonly string[]): string {
-  if (schemes.some((scheme) => prefix.toLowerCase() === `${scheme}//`)) return prefix.toLowerCase();
+  if (/^[a-z][a-z0-9+.-]*:\/\/$/i.test(prefix)) return prefix.toLowerCase();
   const lambda = parseLambdaUrl(prefix, schemes);
   if (lambda === undefined && !URL.canParse(prefix)) {
     throw new ConfigurationError(`${JSON.stringify(prefix)} is no prefix of a URL`);

@@ -308,6 +308,11 @@ describe("the body", () => {
     const files = { a: new Blob(["x"]) };
     expect((await post({ json: {}, data: "x" })).message).toBe("a request has one body: give json or data, not both");
     expect((await post({ json: null, data: "" })).message).toBe("a request has one body: give json or data, not both");
+    for (const file of [undefined, null, 1, {}, ["a.txt", 1]]) {
+      expect((await post({ files: { a: file as never } })).message).toMatch(
+        /^files\.a has to be text, bytes or a Blob/,
+      );
+    }
     expect((await post({ json: {}, files })).message).toBe("a request has one body: give json or files, not both");
     for (const data of ["x", Buffer.from("x"), new FormData()]) {
       expect((await post({ data, files })).message).toBe(

@@ -489,6 +489,7 @@ describe("the report in a log", () => {
       `INIT_REPORT Init Duration: 10009.06 ms\tPhase: init\tStatus: timeout\n${line}\n`,
       facts,
     ],
+    ["a line of the function's own that looks like it", `${line}\nREPORT of the day: all is well\n`, facts],
     ["nothing but INIT_REPORT", "INIT_REPORT Init Duration: 10009.06 ms\tPhase: init\tStatus: timeout\n", undefined],
     ["a log that is cut in front", `ello\nEND RequestId: 8f5\n${line}\n`, facts],
     [
@@ -623,6 +624,19 @@ describe("a result that is no response", () => {
     expect(response.headers.get("content-type")).toBe("image/png");
     expect(response.headers.getSetCookie()).toEqual(["a=1", "b=2"]);
     expect(await response.bytes()).toEqual(Uint8Array.of(0, 255, 0));
+  });
+
+  test("a prelude may hold keys that mean nothing", async () => {
+    const frame = writeFrame({ status: 404, headers: { "x-a": "1" } }, Buffer.from("body"));
+    const response = await invoked({ payload: frame }).response;
+    expect([response.status, response.headers.get("x-a"), await response.text()]).toEqual([200, "1", "body"]);
+  });
+
+  test("what stands before eight NULs and is no object is no prelude", async () => {
+    const bytes = writeFrame([1], Buffer.from("body"));
+    const response = await invoked({ payload: bytes }).response;
+    expect(response.headers.get("content-type")).toBe("application/octet-stream");
+    expect(Buffer.compare(await response.bytes(), bytes)).toBe(0);
   });
 
   test("so is what a function streams without a prelude", async () => {

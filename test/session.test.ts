@@ -718,6 +718,20 @@ describe("allowRedirects", () => {
   });
 });
 
+describe("mount of a scheme alone", () => {
+  test("catches all of it, and nothing else", async () => {
+    const session = echoing();
+    const seen: string[] = [];
+    session.mount("https://", async (input) => {
+      seen.push(String(input));
+      return new Response("recorded");
+    });
+    expect(await session.get("https://example.com/a?b=1").text()).toBe("recorded");
+    expect(seen).toEqual(["https://example.com/a?b=1"]);
+    expect((await sent(session)).path).toBe("/");
+  });
+});
+
 describe("mount", () => {
   test("the longest prefix wins, by whole segments", async () => {
     const session = new Session({ invoker: saying("elsewhere") });

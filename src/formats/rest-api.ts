@@ -188,7 +188,7 @@ function encodeHeaders(
     const lower = name.toLowerCase();
     if (STRIPPED.has(lower)) continue;
     // A signature is for API Gateway itself, which does not pass it on.
-    if (lower === "authorization" && value.startsWith("AWS4-HMAC-SHA256")) continue;
+    if (lower === "authorization" && value.startsWith("AWS4-")) continue;
     let spelling = FORCED_CASING.get(lower) ?? spelled.get(lower);
     if (spelling === undefined) {
       spelling = name;

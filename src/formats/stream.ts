@@ -10,7 +10,7 @@ const MAX_PRELUDE = 16 * 1024;
 
 /** A frame taken apart. */
 export interface Frame {
-  readonly prelude: unknown;
+  readonly prelude: Readonly<Record<string, unknown>>;
   readonly body: Uint8Array;
 }
 
@@ -20,7 +20,9 @@ export function readFrame(payload: Uint8Array): Frame | undefined {
   const end = bytes.subarray(0, MAX_PRELUDE + DELIMITER.length).indexOf(DELIMITER);
   if (end < 0) return undefined;
   try {
-    return { prelude: JSON.parse(bytes.toString("utf8", 0, end)), body: bytes.subarray(end + DELIMITER.length) };
+    const prelude: unknown = JSON.parse(bytes.toString("utf8", 0, end));
+    if (typeof prelude !== "object" || prelude === null || Array.isArray(prelude)) return undefined;
+    return { prelude: prelude as Record<string, unknown>, body: bytes.subarray(end + DELIMITER.length) };
   } catch {
     return undefined;
   }

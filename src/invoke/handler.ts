@@ -59,7 +59,8 @@ export function handlerInvoker(handler: Handler, { quiet = false, initDuration }
   defineAwslambda();
   let init = initDuration;
   return {
-    invoke(invocation, signal) {
+    async invoke(invocation, signal) {
+      signal?.throwIfAborted();
       const first = init;
       init = undefined;
       // Seen from outside, an aborted invocation ends at once; the handler, which nobody can stop, runs on.

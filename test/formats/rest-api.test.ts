@@ -206,6 +206,8 @@ describe("encode", () => {
     const signature = "AWS4-HMAC-SHA256 Credential=AKIA/20260710/us-east-1/execute-api/aws4_request, Signature=00";
     const signed = encode({ headers: [["authorization", signature]] });
     expect(JSON.stringify(signed)).not.toContain("AKIA");
+    const asymmetric = encode({ headers: [["authorization", "AWS4-ECDSA-P256-SHA256 Credential=AKIA/x"]] });
+    expect(JSON.stringify(asymmetric)).not.toContain("AKIA");
     const bearer = encode({ headers: [["authorization", "Bearer x"]] });
     expect(bearer.headers.Authorization).toBe("Bearer x");
   });

@@ -270,7 +270,12 @@ describe("the signal", () => {
 
   test("one that is aborted already", async () => {
     const reason = new RangeError("changed my mind");
-    await expect(invoke(async () => 1, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    let ran = false;
+    const handler = async (): Promise<void> => {
+      ran = true;
+    };
+    await expect(invoke(handler, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    expect(ran).toBe(false);
   });
 });
 

@@ -1,0 +1,31 @@
+/** A function's result as bytes, and the response in it. */
+import type { Format, ResponseParts } from "./format.ts";
+import { readFrame } from "./stream.ts";
+
+/**
+ * A result is JSON, which the format reads; the frame of a function that streams; or the bytes of one that streams without
+ * a prelude, which a Function URL answers with 200 and `application/octet-stream`.
+ *
+ * @throws {InvalidResultError} when it is no response.
+ */
+export function decodeResult(format: Format, payload: Uint8Array): ResponseParts {
+  const json = parse(payload);
+  if (json !== undefined) return format.decode(json.value);
+  const frame = readFrame(payload);
+  if (frame === undefined) {
+    return { status: 200, headers: [["content-type", "application/octet-stream"]], body: payload };
+  }
+  // A prelude has these keys, all of them optional, and any other is ignored.
+  const { statusCode = 200, headers, multiValueHeaders, cookies } = frame.prelude;
+  return { ...format.decode({ statusCode, headers, multiValueHeaders, cookies }), body: frame.body };
+}
+
+/** No bytes at all are `null`: some emulators answer so for a function that returns nothing. */
+function parse(payload: Uint8Array): { readonly value: unknown } | undefined {
+  if (payload.length === 0) return { value: null };
+  try {
+    return { value: JSON.parse(Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString("utf8")) };
+  } catch {
+    return undefined;
+  }
+}

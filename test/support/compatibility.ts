@@ -31,7 +31,7 @@ export function renderCompatibility(applications: Applications, outcomes: readon
 One application, written in each of these frameworks with the framework's own means and put behind its usual adapter, is
 held to one list of ${expectations.length} expectations (\`test/support/expectations.ts\`): methods, paths, queries, headers, cookies, bodies,
 files, statuses, redirects. Each row is an application, each column a value of the option \`payloadFormat\`; the numbers in
-brackets are those of the reasons below. Bodies of megabytes are sent by \`rest-api\`, and to Express by all.
+brackets are those of the reasons below.
 
 ${resultTable(applications, outcomes, reasons)}
 

@@ -1,6 +1,4 @@
 /** The way of a request, from top to bottom. */
-import { STATUS_CODES } from "node:http";
-import { decodeContent } from "./content-encoding.ts";
 import { withDeadline } from "./deadline.ts";
 import {
   FunctionError,
@@ -12,11 +10,12 @@ import {
 } from "./errors.ts";
 import { type EventRequest, type Format, InvalidResultError, type ResponseParts } from "./formats/format.ts";
 import { expectedFormats, FORMATS } from "./formats/formats.ts";
-import { findHeader, isHopByHop } from "./formats/headers.ts";
+import { findHeader } from "./formats/headers.ts";
 import { decodeResult } from "./formats/result.ts";
+import { describeInvocation } from "./invocation-info.ts";
 import { abortable } from "./invoke/abortable.ts";
 import { readFunctionFailure } from "./invoke/function-failure.ts";
-import type { InvocationResult } from "./invoke/invoker.ts";
+import type { Invocation, InvocationResult } from "./invoke/invoker.ts";
 import {
   type LambdaOptions,
   mergeRequestOptions,
@@ -26,7 +25,7 @@ import {
 } from "./options.ts";
 import { followWithin, locationOf, redirectedRequest } from "./redirects.ts";
 import { type LambdaRequestInit, type ReadRequest, readRequest, toEventRequest } from "./request.ts";
-import { describeInvocation, type LambdaResponse, makeResponse, makeUnreadable, NULL_BODY } from "./response.ts";
+import { type LambdaResponse, toResponse } from "./response.ts";
 import { type LambdaUrl, parseLambdaUrl, type Target, withQualifier } from "./target.ts";
 
 /** The URLs whose response is surely a {@link LambdaResponse}. */
@@ -158,40 +157,46 @@ async function send(
 
   const sent = performance.now();
   const invoker = settings.functions.get(target.functionName) ?? settings.invoker;
-  const result = await invoker.invoke({ target, payload, logs: options.logs, request: summary }, signal);
+  const invocation: Invocation = { target, payload, logs: options.logs, request: summary };
+  // An invoker of a user's own may not look at its signal.
+  const result = await abortable(invoker.invoke(invocation, signal), signal);
   const elapsed = performance.now() - sent;
 
   const functionError = result.functionError === undefined ? undefined : readFunctionFailure(result.payload);
   const parts = functionError === undefined ? resultParts(format, result, target) : failureParts(format, functionError);
-  const invocation = describeInvocation(result, {
+  const info = describeInvocation(result, {
     target,
     elapsed,
     payloadFormat: options.payloadFormat,
     ...(functionError !== undefined && { functionError }),
   });
-  const facts = { request: summary, target, invocation, history, elapsed: performance.now() - start };
-  return respond(parts, request.method, facts);
+  const facts = { request: summary, target, invocation: info, history, elapsed: performance.now() - start };
+  return toResponse(parts, request.method, facts);
 }
 
 function encodeEvent(format: Format, event: EventRequest, target: Target, request: RequestSummary): Uint8Array {
   const payload = Buffer.from(JSON.stringify(format.encode(event, target)));
   if (payload.length <= MAX_EVENT) return payload;
-  const parts = {
-    body: event.body?.length ?? 0,
-    headers: event.headers.reduce((sum, [name, value]) => sum + name.length + value.length, 0),
-    query: event.query.length,
-    path: event.path.length,
-  };
-  const [part, size] = Object.entries(parts).reduce((a, b) => (b[1] > a[1] ? b : a));
-  const unit =
-    part === "body" && typeof event.body !== "string"
-      ? "bytes; unless they are text, base64 makes them a third larger"
-      : "characters";
   throw new PayloadTooLargeError(
-    `the event is ${payload.length} bytes, Lambda takes ${MAX_EVENT}; ` +
-      `the largest part is the ${part} (${size} ${part === "body" ? unit : "characters"}). Nothing was sent`,
+    `the event is ${payload.length} bytes, Lambda takes ${MAX_EVENT}; ${largestPart(event)}. Nothing was sent`,
     { size: payload.length, limit: MAX_EVENT, request, target },
   );
+}
+
+function largestPart({ path, query, headers, body }: EventRequest): string {
+  const isBytes = body !== null && typeof body !== "string";
+  const sizes: [part: string, size: number, unit: string][] = [
+    [
+      "body",
+      body?.length ?? 0,
+      isBytes ? "bytes; unless they are text, base64 makes them a third larger" : "characters",
+    ],
+    ["headers", headers.reduce((sum, [name, value]) => sum + name.length + value.length, 0), "characters"],
+    ["query", query.length, "characters"],
+    ["path", path.length, "characters"],
+  ];
+  const [part, size, unit] = sizes.reduce((a, b) => (b[1] > a[1] ? b : a));
+  return `the largest part is the ${part} (${size} ${unit})`;
 }
 
 function resultParts(format: Format, { payload }: InvocationResult, { functionName }: Target): ResponseParts {
@@ -214,27 +219,6 @@ function failureParts({ name }: Format, { errorType, errorMessage }: FunctionFai
 /** The 502 of a function that failed, or whose result is no response. */
 function textParts(text: string): ResponseParts {
   return { status: 502, headers: [["content-type", "text/plain; charset=utf-8"]], body: Buffer.from(text) };
-}
-
-async function respond(
-  { status, headers: fields, body }: ResponseParts,
-  method: string,
-  facts: Parameters<typeof makeResponse>[2],
-): Promise<LambdaResponse> {
-  const headers = new Headers();
-  for (const [name, value] of fields) {
-    if (!isHopByHop(name.toLowerCase())) headers.append(name, value);
-  }
-  const init = { status, statusText: STATUS_CODES[status] ?? "", headers };
-  if (method === "HEAD" || NULL_BODY.has(status)) return makeResponse(null, init, facts);
-  // A function's own count may be of what it had before an adapter compressed or encoded it.
-  headers.set("content-length", String(body.length));
-  try {
-    const encoding = headers.get("content-encoding");
-    return makeResponse(encoding === null ? body : await decodeContent(body, encoding), init, facts);
-  } catch (error) {
-    return makeUnreadable(error as Error, init, facts);
-  }
 }
 
 function finish(

@@ -22,6 +22,7 @@ export {
   UnsafeRedirectError,
 } from "./errors.ts";
 export { createFetch, fetch, type LambdaFetch, type LambdaUrlText } from "./fetch.ts";
+export type { InvocationInfo, InvocationReport } from "./invocation-info.ts";
 export { type AwsSettings, awsInvoker } from "./invoke/aws.ts";
 export type { AwsCredentials, CredentialsProvider } from "./invoke/credentials.ts";
 export { type Handler, type HandlerContext, type HandlerOptions, handlerInvoker } from "./invoke/handler.ts";
@@ -29,12 +30,12 @@ export type { Invocation, InvocationResult, Invoker } from "./invoke/invoker.ts"
 export type { LambdaOptions, RequestOptions } from "./options.ts";
 export type { BodyOptions, FileInput, ParamsInput, ParamValue } from "./prepare.ts";
 export type { BodyInput, HeadersInput, LambdaRequestInit } from "./request.ts";
-export { type InvocationInfo, type InvocationReport, LambdaResponse } from "./response.ts";
+export { LambdaResponse } from "./response.ts";
+export type { ResponsePromise } from "./response-promise.ts";
 export {
   type AfterResponse,
   type BeforeRequest,
   type Hooks,
-  type ResponsePromise,
   Session,
   type SessionOptions,
   type SessionRequestOptions,

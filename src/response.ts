@@ -1,40 +1,11 @@
 /** {@link LambdaResponse}: a `Response` that knows about its invocation. */
-import { type FunctionFailure, HTTPError, type RequestSummary } from "./errors.ts";
-import type { InvocationResult } from "./invoke/invoker.ts";
+import { STATUS_CODES } from "node:http";
+import { decodeContent } from "./content-encoding.ts";
+import { HTTPError, type RequestSummary } from "./errors.ts";
+import type { ResponseParts } from "./formats/format.ts";
+import { isHopByHop } from "./formats/headers.ts";
+import type { InvocationInfo } from "./invocation-info.ts";
 import type { Target } from "./target.ts";
-
-/** What the REPORT line of a function's log says. Times in milliseconds, memory in MB. */
-export interface InvocationReport {
-  readonly duration: number;
-  readonly billedDuration: number;
-  readonly memorySize: number;
-  readonly maxMemoryUsed: number;
-  /** Present when it was a cold start. */
-  readonly initDuration?: number;
-}
-
-/** What is known about the invocation that answered. */
-export interface InvocationInfo {
-  readonly functionName: string;
-  readonly qualifier?: string;
-  readonly region?: string;
-  /** Lambda's id of the invocation, as in the function's log. */
-  readonly requestId?: string;
-  /** The version that ran: digits, or `$LATEST`. */
-  readonly executedVersion?: string;
-  readonly traceId?: string;
-  /** How often the call was sent. */
-  readonly attempts: number;
-  /** Milliseconds from the event's sending to the result's last byte. */
-  readonly elapsed: number;
-  readonly payloadFormat: string;
-  /** Present when the function failed; the response is a 502 then. */
-  readonly functionError?: FunctionFailure;
-  /** The end of the function's log, when `logs` was set. */
-  readonly logs?: string;
-  /** The log's REPORT line, when `logs` was set. */
-  readonly report?: InvocationReport;
-}
 
 /** Everything about a response that is not its status, headers and body. */
 export interface ResponseFacts {
@@ -74,7 +45,7 @@ const StandardResponse: new (body?: BodyOf, init?: ResponseInit) => StandardResp
   Response as unknown as typeof StandardResponse;
 
 /** Statuses with which a `Response` has no body: https://fetch.spec.whatwg.org/#null-body-status */
-export const NULL_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
+const NULL_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
 
 /**
  * A standard `Response`, with what is known about the call. `fetch` and a `Session` return it; it is not made by hand.
@@ -217,92 +188,25 @@ class BufferedResponse extends LambdaResponse {
 // The servers of other runtimes read a Response's body from the inside, where a BufferedResponse has none.
 const IS_NODE = !("Bun" in globalThis) && !("Deno" in globalThis);
 
-/** A response with these bytes, or without a body. */
-export function makeResponse(bytes: Uint8Array | null, init: ResponseInit, facts: ResponseFacts): LambdaResponse {
-  if (bytes === null) return new LambdaResponse(null, init, facts);
-  return IS_NODE ? new BufferedResponse(bytes, init, facts) : new LambdaResponse(bytes as BodyOf, init, facts);
-}
-
-/** A response whose status and headers are good, and whose body can't be read. */
-export function makeUnreadable(error: Error, init: ResponseInit, facts: ResponseFacts): LambdaResponse {
-  const body = new ReadableStream({ start: (controller) => controller.error(error) });
-  return new LambdaResponse(body as BodyOf, init, facts);
-}
-
-/** What there is to know about an invocation, from its result. */
-export function describeInvocation(
-  result: InvocationResult,
-  known: Pick<InvocationInfo, "elapsed" | "payloadFormat"> & { target: Target; functionError?: FunctionFailure },
-): InvocationInfo {
-  const { target, elapsed, payloadFormat, functionError } = known;
-  const { requestId, executedVersion, traceId, logs, attempts = 1 } = result;
-  const region = result.region ?? target.region;
-  const report = logs === undefined ? undefined : parseReport(logs);
-  return {
-    functionName: target.functionName,
-    ...(target.qualifier !== undefined && { qualifier: target.qualifier }),
-    ...(region !== undefined && { region }),
-    ...(requestId !== undefined && { requestId }),
-    ...(executedVersion !== undefined && { executedVersion }),
-    ...(traceId !== undefined && { traceId }),
-    attempts,
-    elapsed,
-    payloadFormat,
-    ...(functionError !== undefined && { functionError }),
-    ...(logs !== undefined && { logs }),
-    ...(report !== undefined && { report }),
-  };
-}
-
-/**
- * The REPORT line of a log, by key and in any order; emulators write it differently from AWS. A function with JSON logs
- * has a `platform.report` in its place.
- *
- * @internal
- */
-export function parseReport(logs: string): InvocationReport | undefined {
-  for (const line of logs.split("\n").reverse()) {
-    if (line.startsWith("REPORT RequestId: ")) return reportOf((name) => numberAfter(line, name));
-    if (line.includes('"platform.report"')) return jsonReport(line);
+/** The response that a function's result came to, with its body decoded. */
+export async function toResponse(parts: ResponseParts, method: string, facts: ResponseFacts): Promise<LambdaResponse> {
+  const { status, body } = parts;
+  const headers = new Headers();
+  for (const [name, value] of parts.headers) {
+    if (!isHopByHop(name.toLowerCase())) headers.append(name, value);
   }
-  return undefined;
-}
-
-function reportOf(read: (name: string) => number | undefined): InvocationReport | undefined {
-  const duration = read("Duration");
-  const billedDuration = read("Billed Duration");
-  const memorySize = read("Memory Size");
-  const maxMemoryUsed = read("Max Memory Used");
-  const initDuration = read("Init Duration");
-  if (duration === undefined || billedDuration === undefined) return undefined;
-  if (memorySize === undefined || maxMemoryUsed === undefined) return undefined;
-  const report = { duration, billedDuration, memorySize, maxMemoryUsed };
-  return initDuration === undefined ? report : { ...report, initDuration };
-}
-
-function numberAfter(line: string, name: string): number | undefined {
-  const field = line.split("\t").find((part) => part.startsWith(`${name}: `));
-  const number = Number.parseFloat(field?.slice(name.length + 2) ?? "");
-  return Number.isNaN(number) ? undefined : number;
-}
-
-const JSON_NAMES: Readonly<Record<string, string>> = {
-  Duration: "durationMs",
-  "Billed Duration": "billedDurationMs",
-  "Memory Size": "memorySizeMB",
-  "Max Memory Used": "maxMemoryUsedMB",
-  "Init Duration": "initDurationMs",
-};
-
-function jsonReport(line: string): InvocationReport | undefined {
+  const init = { status, statusText: STATUS_CODES[status] ?? "", headers };
+  if (method === "HEAD" || NULL_BODY.has(status)) return new LambdaResponse(null, init, facts);
+  // A function's own count may be of what it had before an adapter compressed or encoded it.
+  headers.set("content-length", String(body.length));
   try {
-    const metrics = (JSON.parse(line) as { record?: { metrics?: Record<string, unknown> } }).record?.metrics ?? {};
-    return reportOf((name) => {
-      const value = metrics[JSON_NAMES[name] ?? ""];
-      return typeof value === "number" ? value : undefined;
-    });
-  } catch {
-    return undefined;
+    const encoding = headers.get("content-encoding");
+    const bytes = encoding === null ? body : await decodeContent(body, encoding);
+    return IS_NODE ? new BufferedResponse(bytes, init, facts) : new LambdaResponse(bytes as BodyOf, init, facts);
+  } catch (error) {
+    // Status and headers are good; whoever reads the body is told.
+    const unreadable = new ReadableStream({ start: (controller) => controller.error(error) });
+    return new LambdaResponse(unreadable as BodyOf, init, facts);
   }
 }
 

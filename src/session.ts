@@ -1,10 +1,11 @@
 /** {@link Session}: defaults that requests share, and a method for each verb. After `requests.Session`. */
 import { type Auth, applyAuth, checkAuth, type PreparedRequest } from "./auth.ts";
 import { withDeadline } from "./deadline.ts";
-import { ConfigurationError, HTTPError, TimeoutError } from "./errors.ts";
+import { HTTPError, TimeoutError } from "./errors.ts";
 import { type Client, createClient, type LambdaFetch, type LambdaUrlText } from "./fetch.ts";
 import { findHeader } from "./formats/headers.ts";
 import type { Invoker } from "./invoke/invoker.ts";
+import { canonicalPrefix, isUnder } from "./mounts.ts";
 import {
   checkNames,
   LAMBDA_OPTION_NAMES,
@@ -27,6 +28,7 @@ import {
 } from "./prepare.ts";
 import { type BodyInput, type HeadersInput, type LambdaRequestInit, readHeaders } from "./request.ts";
 import { LambdaResponse } from "./response.ts";
+import { type ResponsePromise, withReaders } from "./response-promise.ts";
 import { parseLambdaUrl } from "./target.ts";
 
 type OneOrMany<Value> = Value | readonly Value[];
@@ -90,16 +92,6 @@ export interface SessionRequestOptions extends Omit<RequestOptions, "redirect">,
   readonly signal?: AbortSignal | null | undefined;
   /** Over the session's. */
   readonly raiseForStatus?: boolean | undefined;
-}
-
-/** A promise of a response that can be read at once: `await session.get(url).json()`. */
-export interface ResponsePromise<Kind extends Response> extends Promise<Kind> {
-  json<Value = unknown>(): Promise<Value>;
-  text(): Promise<string>;
-  bytes(): Promise<Uint8Array<ArrayBuffer>>;
-  arrayBuffer(): Promise<ArrayBuffer>;
-  blob(): ReturnType<Response["blob"]>;
-  formData(): ReturnType<Response["formData"]>;
 }
 
 /** A verb of a {@link Session}. */
@@ -316,17 +308,6 @@ export class Session {
   }
 }
 
-function withReaders<Kind extends Response>(promise: Promise<Kind>): ResponsePromise<Kind> {
-  return Object.assign(promise, {
-    json: <Value>() => promise.then((response) => response.json() as Promise<Value>),
-    text: () => promise.then((response) => response.text()),
-    bytes: () => promise.then(async (response) => new Uint8Array(await response.arrayBuffer())),
-    arrayBuffer: () => promise.then((response) => response.arrayBuffer()),
-    blob: () => promise.then((response) => response.blob()),
-    formData: () => promise.then((response) => response.formData()),
-  });
-}
-
 function listOf<Value>(value: OneOrMany<Value> | undefined): readonly Value[] {
   if (value === undefined) return [];
   return Array.isArray(value) ? value : [value as Value];
@@ -334,19 +315,4 @@ function listOf<Value>(value: OneOrMany<Value> | undefined): readonly Value[] {
 
 function isStream(body: BodyInput | null): boolean {
   return body !== null && typeof body === "object" && Symbol.asyncIterator in body;
-}
-
-/** A scheme alone, `http+lambda://` or `https://`, stands for all of it; anything else is a URL whose last slash doesn't count. */
-function canonicalPrefix(prefix: string, schemes: readonly string[]): string {
-  if (/^[a-z][a-z0-9+.-]*:\/\/$/i.test(prefix)) return prefix.toLowerCase();
-  const lambda = parseLambdaUrl(prefix, schemes);
-  if (lambda === undefined && !URL.canParse(prefix)) {
-    throw new ConfigurationError(`${JSON.stringify(prefix)} is no prefix of a URL`);
-  }
-  return (lambda?.href ?? new URL(prefix).href).replace(/\/$/, "");
-}
-
-function isUnder(href: string, prefix: string): boolean {
-  if (!href.startsWith(prefix)) return false;
-  return prefix.endsWith("//") || href.length === prefix.length || "/?".includes(href[prefix.length] ?? "");
 }

@@ -6,9 +6,10 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { FunctionError, HTTPError } from "../src/errors.ts";
 import { createFetch } from "../src/fetch.ts";
 import { writeFrame } from "../src/formats/stream.ts";
+import { parseReport } from "../src/invocation-info.ts";
 import type { Invocation, InvocationResult } from "../src/invoke/invoker.ts";
 import type { LambdaRequestInit } from "../src/request.ts";
-import { LambdaResponse, parseReport } from "../src/response.ts";
+import { LambdaResponse } from "../src/response.ts";
 
 const URL_ = "http+lambda://app/v1?a=1";
 

@@ -718,6 +718,19 @@ describe("allowRedirects", () => {
   });
 });
 
+test("an invoker that does not look at its signal is not waited for", async () => {
+  const controller = new AbortController();
+  const reason = new Error("enough");
+  const invoker: Invoker = {
+    invoke: () => {
+      queueMicrotask(() => controller.abort(reason));
+      return new Promise(() => undefined);
+    },
+  };
+  await expect(new Session({ invoker }).get(APP, { signal: controller.signal })).rejects.toBe(reason);
+  expect(getEventListeners(controller.signal, "abort")).toEqual([]);
+});
+
 describe("mount of a scheme alone", () => {
   test("catches all of it, and nothing else", async () => {
     const session = echoing();

@@ -6,10 +6,10 @@ import type { APIGatewayProxyHandler, Handler as AwsHandler, Context } from "aws
 import { afterEach, beforeEach, describe, expect, expectTypeOf, test, vi } from "vitest";
 import { createFetch } from "../../src/fetch.ts";
 import { readFrame } from "../../src/formats/stream.ts";
+import { parseReport } from "../../src/invocation-info.ts";
 import { defineAwslambda } from "../../src/invoke/awslambda.ts";
 import { type Handler, type HandlerContext, type HandlerOptions, handlerInvoker } from "../../src/invoke/handler.ts";
 import type { InvocationResult } from "../../src/invoke/invoker.ts";
-import { parseReport } from "../../src/response.ts";
 import type { Target } from "../../src/target.ts";
 
 type Callback = (error?: unknown, result?: unknown) => void;

@@ -93,8 +93,9 @@ async function answer(find: FindFunction, request: IncomingMessage, response: Se
 }
 
 async function invoke(find: FindFunction, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const url = new URL(request.url ?? "/", "http://127.0.0.1");
-  const name = INVOKE_PATH.exec(url.pathname)?.[1];
+  // Not by way of a URL object, which would take `//host/path` for another host, and resolve dot segments.
+  const [path = "/", query = ""] = (request.url ?? "/").split("?", 2);
+  const name = INVOKE_PATH.exec(path)?.[1];
   const payload = await readPayload(request);
   if (name === undefined || request.method !== "POST") {
     throw new ApiError(403, "AccessDeniedException", {
@@ -102,7 +103,7 @@ async function invoke(find: FindFunction, request: IncomingMessage, response: Se
     });
   }
   const { region } = checkSignature(request.headers);
-  const named = readTarget(name, url.searchParams.get("Qualifier"), region);
+  const named = readTarget(name, new URLSearchParams(query).get("Qualifier"), region);
   const target = { region, accountId: UNKNOWN_ACCOUNT, partition: "aws", ...named };
   const invoker = find(target);
   if (invoker === undefined) {
@@ -118,7 +119,7 @@ async function invoke(find: FindFunction, request: IncomingMessage, response: Se
     target,
     payload: payload.length === 0 ? Buffer.from("{}") : payload,
     logs,
-    request: { method: "POST", url: url.pathname },
+    request: { method: "POST", url: path },
   });
   if (type === "Event") {
     // Nobody waits for it, and what it throws is in its own log.

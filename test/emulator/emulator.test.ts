@@ -68,7 +68,7 @@ function send(
   body = "{}",
 ): Promise<{ status: number; error: string | undefined; body: string }> {
   return new Promise((resolve, reject) => {
-    const request = httpRequest(emulator.endpoint + path, { method, headers }, (response) => {
+    const request = httpRequest(emulator.endpoint, { path, method, headers }, (response) => {
       let received = "";
       response.setEncoding("utf8").on("data", (chunk: string) => {
         received += chunk;
@@ -237,6 +237,9 @@ describe("a signature", () => {
 
   it.each([
     ["/", "GET"],
+    ["//", "POST"],
+    ["//127.0.0.1/2015-03-31/functions/nothing/invocations", "POST"],
+    ["/x/../2015-03-31/functions/nothing/invocations", "POST"],
     ["/2015-03-31/functions//invocations", "POST"],
     ["/2015-03-31/functions/nothing/invocations", "GET"],
   ])("is not even looked at for %s %s", async (other, method) => {

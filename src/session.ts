@@ -131,13 +131,10 @@ interface SessionRequest {
  * const order = await session.post("http+lambda://orders/v1", { json: { sku: "A-1" } }).json<Order>();
  */
 export class Session {
-  /** Sent with every request; may be changed. */
-  readonly headers: Headers;
-  /** In the query of every request; may be changed. */
-  params: ParamsInput;
-  /** May be changed; `null` for none. */
-  auth: Auth | null;
-
+  // Private, with accessors: a session that is logged must not show a password or a token.
+  readonly #headers: Headers;
+  #params: ParamsInput;
+  #auth: Auth | null;
   readonly #settings: Settings;
   readonly #client: Client;
   readonly #before: readonly BeforeRequest[];
@@ -153,14 +150,37 @@ export class Session {
     checkNames(options, [...LAMBDA_OPTION_NAMES, ...SESSION_NAMES]);
     this.#settings = normalizeOptions(pick(options, LAMBDA_OPTION_NAMES));
     this.#client = createClient(this.#settings);
-    this.headers = new Headers(readHeaders(options.headers ?? []));
-    this.params = options.params ?? {};
-    this.auth = options.auth ? checkAuth(options.auth) : null;
+    this.#headers = new Headers(readHeaders(options.headers ?? []));
+    this.#params = options.params ?? {};
+    this.#auth = options.auth ? checkAuth(options.auth) : null;
     const { hooks = {} } = options;
     checkNames(hooks, ["beforeRequest", "afterResponse"]);
     this.#before = listOf(hooks.beforeRequest);
     this.#after = listOf(hooks.afterResponse);
     this.#raiseForStatus = options.raiseForStatus ?? false;
+  }
+
+  /** Sent with every request; may be changed. */
+  get headers(): Headers {
+    return this.#headers;
+  }
+
+  /** In the query of every request; may be set. */
+  get params(): ParamsInput {
+    return this.#params;
+  }
+
+  set params(params: ParamsInput) {
+    this.#params = params;
+  }
+
+  /** May be set; `null` for none. */
+  get auth(): Auth | null {
+    return this.#auth;
+  }
+
+  set auth(auth: Auth | null) {
+    this.#auth = auth && checkAuth(auth);
   }
 
   readonly get: Verb = this.#verb("GET");
@@ -253,8 +273,8 @@ export class Session {
   /** The way of a request through the session: defaults, auth, hooks, the right client, hooks. */
   async #send(request: SessionRequest): Promise<Response> {
     const { schemes } = this.#settings;
-    const located = locateUrl(request.url, [this.params, request.params ?? {}], schemes);
-    const headers = mergeHeaders(this.headers, request.headers);
+    const located = locateUrl(request.url, [this.#params, request.params ?? {}], schemes);
+    const headers = mergeHeaders(this.#headers, request.headers);
     setDefault(headers, "Content-Type", request.contentType);
     const auth = this.#authFor(request, located);
     if (auth === null && this.#before.length + this.#after.length === 0) {
@@ -277,7 +297,7 @@ export class Session {
   #authFor({ auth, headers }: SessionRequest, { userinfo }: LocatedUrl): Auth | null {
     if (auth !== undefined) return auth === null ? null : checkAuth(auth);
     if (findHeader(readHeaders(headers ?? []), "authorization") !== undefined) return null;
-    return userinfo ?? (this.auth && checkAuth(this.auth));
+    return userinfo ?? this.#auth;
   }
 
   async #dispatch(href: string, { method, headers, body, init }: SessionRequest): Promise<Response> {

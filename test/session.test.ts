@@ -2,6 +2,7 @@ import { getEventListeners } from "node:events";
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
+import { inspect } from "node:util";
 import { afterAll, afterEach, beforeAll, describe, expect, expectTypeOf, test, vi } from "vitest";
 import type { PreparedRequest } from "../src/auth.ts";
 import { HTTPError, TimeoutError } from "../src/errors.ts";
@@ -729,6 +730,18 @@ test("an invoker that does not look at its signal is not waited for", async () =
   };
   await expect(new Session({ invoker }).get(APP, { signal: controller.signal })).rejects.toBe(reason);
   expect(getEventListeners(controller.signal, "abort")).toEqual([]);
+});
+
+test("a session that is logged shows no secret", () => {
+  const session = new Session({
+    auth: ["ada", "sesame"],
+    headers: { Authorization: "Bearer sesame", "X-Api-Key": "sesame" },
+    params: { key: "sesame" },
+    credentials: { accessKeyId: "AKIA", secretAccessKey: "sesame", sessionToken: "sesame" },
+    region: "eu-west-1",
+  });
+  expect(inspect(session, { depth: 10, showHidden: true })).not.toContain("sesame");
+  expect(JSON.stringify(session)).not.toContain("sesame");
 });
 
 describe("mount of a scheme alone", () => {

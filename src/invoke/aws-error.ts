@@ -27,7 +27,8 @@ export function refusedError(invocation: Invocation, region: string, response: W
 /** No answer, or half of one. */
 export function networkError(invocation: Invocation, endpoint: Endpoint, error: NetworkError): InvokeError {
   const { request, target } = invocation;
-  const where = `${endpoint.hostname}:${endpoint.port}`;
+  const { hostname, port } = endpoint;
+  const where = hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
   const message = error.sent
     ? `the connection to ${where} was lost before the answer was complete (${error.code}: ${error.message}); ` +
       "the function may have run"
@@ -88,15 +89,18 @@ function readError(
   const body = parseObject(text);
   const xml = /<(\w+(?:Exception|Error)?)>\s*(?:<Type>[^<]*<\/Type>\s*)?<Message>([^<]*)</.exec(text);
   const written = header(header_) ?? textOf(body?.code) ?? textOf(body?.__type) ?? xml?.[1];
-  const name = written?.split(",", 1)[0]?.split(":", 1)[0]?.replace(/^.*#/, "").trim();
+  const name = written?.split(",", 1)[0]?.split(":", 1)[0]?.replace(/^.*#/, "");
   const message = textOf(body?.message) ?? textOf(body?.Message) ?? xml?.[2] ?? (body === undefined ? text : "");
-  return { name: name === "" ? undefined : name, message: shorten(message), reason: textOf(body?.Reason) };
+  return { name: shorten(name ?? "") || undefined, message: shorten(message), reason: textOf(body?.Reason) };
 }
 
-/** A rejected signature is explained with the canonical request, in which the session token stands. */
+/**
+ * One line without control characters, which a terminal would obey. A rejected signature is explained with the canonical
+ * request, in which the session token stands.
+ */
 function shorten(message: string): string {
   const [first = ""] = message.split(/\s*The Canonical String for this request/, 1);
-  const line = first.replace(/\s+/g, " ").trim();
+  const line = first.replace(/[\s\p{Cc}]+/gu, " ").trim();
   return line.length > 500 ? `${line.slice(0, 500)}…` : line;
 }
 

@@ -2,24 +2,65 @@
 import { ConfigurationError } from "../errors.ts";
 import { functionIdentifier } from "../target.ts";
 import { VERSION } from "../version.ts";
+import { abortable } from "./abortable.ts";
 import { networkError, refusedError } from "./aws-error.ts";
 import { type AwsCredentials, type CredentialsProvider, credentialSource } from "./credentials.ts";
-import { type Endpoint, resolveEndpoint } from "./endpoint.ts";
+import { type Endpoint, parseEndpointUrl, resolveEndpoint } from "./endpoint.ts";
 import { type Environment, readEnvironment } from "./environment.ts";
 import { createHttpClient, NetworkError, type WireRequest, type WireResponse } from "./http.ts";
 import type { Invocation, InvocationResult, Invoker } from "./invoker.ts";
+import { checkOptionNames } from "./option-names.ts";
 import { amzDate, authorization, encodeRfc3986 } from "./sigv4.ts";
 
 /** Where Lambda is, and who calls. Each has its default in the environment, as the AWS SDKs read it. */
 export interface AwsSettings {
+  /**
+   * Where functions are that a URL names without a region.
+   * @default AWS_REGION, AWS_DEFAULT_REGION, the profile's region
+   */
   readonly region?: string | undefined;
+  /**
+   * The profile of `~/.aws/config` and `~/.aws/credentials`.
+   * @default AWS_PROFILE, or "default"
+   */
   readonly profile?: string | undefined;
+  /**
+   * An access key, or a function that gives one.
+   * @default the environment's, then whatever the AWS SDK for JavaScript finds: profiles, SSO, roles, ECS, EC2
+   */
   readonly credentials?: AwsCredentials | CredentialsProvider | undefined;
+  /**
+   * The URL of the Lambda API, for emulators and VPC endpoints.
+   * @default AWS_ENDPOINT_URL_LAMBDA, AWS_ENDPOINT_URL, the profile's, or the region's own
+   */
   readonly endpoint?: string | undefined;
+  /**
+   * Use the endpoint that speaks IPv6 as well.
+   * @default AWS_USE_DUALSTACK_ENDPOINT, or the profile's
+   */
   readonly useDualstackEndpoint?: boolean | undefined;
+  /**
+   * Use the FIPS 140 endpoint.
+   * @default AWS_USE_FIPS_ENDPOINT, or the profile's
+   */
   readonly useFipsEndpoint?: boolean | undefined;
+  /**
+   * How many connections at a time; further calls wait.
+   * @default no limit
+   */
   readonly maxSockets?: number | undefined;
 }
+
+/** Names of the fields of {@link AwsSettings}. */
+export const AWS_SETTING_NAMES: readonly string[] = [
+  "region",
+  "profile",
+  "credentials",
+  "endpoint",
+  "useDualstackEndpoint",
+  "useFipsEndpoint",
+  "maxSockets",
+] satisfies (keyof AwsSettings)[];
 
 /** One region's endpoint, and the credentials for it. */
 interface Caller {
@@ -30,11 +71,13 @@ interface Caller {
 /**
  * Invokes functions on AWS, or on an emulator at `endpoint`. This is where a `Session` sends its invocations by default.
  *
- * @throws {ConfigurationError} on a call, when there is no region or there are no credentials.
+ * @throws {ConfigurationError} for an unknown option, or a value that can't be; on a call, when there is no region or
+ *   there are no credentials.
  * @example
  * const session = new Session({ invoker: awsInvoker({ region: "eu-west-1", maxSockets: 200 }) });
  */
 export function awsInvoker(settings: AwsSettings = {}): Invoker {
+  checkSettings(settings);
   const http = createHttpClient(settings.maxSockets === undefined ? {} : { maxSockets: settings.maxSockets });
   const callers = new Map<string | undefined, Promise<Caller>>();
 
@@ -49,12 +92,27 @@ export function awsInvoker(settings: AwsSettings = {}): Invoker {
     return caller;
   }
 
+  async function identify(
+    { target, request }: Invocation,
+    signal: AbortSignal | undefined,
+  ): Promise<{ endpoint: Endpoint; credentials: AwsCredentials }> {
+    try {
+      const { endpoint, credentials } = await callerFor(target.region);
+      const found = credentials();
+      // They may be a login or a slow service away; an aborted call does not wait for them.
+      return { endpoint, credentials: found instanceof Promise ? await abortable(found, signal) : found };
+    } catch (error) {
+      if (!(error instanceof ConfigurationError) || error === signal?.reason) throw error;
+      // Calls share these errors, which know none of them.
+      throw new ConfigurationError(error.message, { request, target, cause: error.cause });
+    }
+  }
+
   return {
     async invoke(invocation, signal) {
-      const { endpoint, credentials } = await callerFor(invocation.target.region);
-      const request = signedRequest(invocation, endpoint, await unlessAborted(credentials(), signal));
+      const { endpoint, credentials } = await identify(invocation, signal);
       try {
-        const response = await http.send(request, signal);
+        const response = await http.send(signedRequest(invocation, endpoint, credentials), signal);
         if (response.status >= 300) throw refusedError(invocation, endpoint.signingRegion, response);
         return readResult(response, endpoint.signingRegion);
       } catch (error) {
@@ -66,6 +124,15 @@ export function awsInvoker(settings: AwsSettings = {}): Invoker {
       http.close();
     },
   };
+}
+
+function checkSettings(settings: AwsSettings): void {
+  checkOptionNames(settings, AWS_SETTING_NAMES);
+  const { endpoint, maxSockets } = settings;
+  if (endpoint !== undefined) parseEndpointUrl(endpoint);
+  if (maxSockets !== undefined && !(Number.isInteger(maxSockets) && maxSockets > 0)) {
+    throw new ConfigurationError("the option maxSockets has to be a whole number above 0");
+  }
 }
 
 async function makeCaller(settings: AwsSettings, targetRegion: string | undefined): Promise<Caller> {
@@ -95,17 +162,6 @@ function noRegion({ profile, configFile, credentialsFile }: Environment): Config
       "and there is no endpoint either (the option endpoint, AWS_ENDPOINT_URL_LAMBDA, AWS_ENDPOINT_URL)",
     ].join("\n"),
   );
-}
-
-/** Credentials may be a login or a slow service away; an aborted call does not wait for them. */
-function unlessAborted<Value>(value: Value | Promise<Value>, signal?: AbortSignal): Value | Promise<Value> {
-  if (signal === undefined || !(value instanceof Promise)) return value;
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason);
-    if (signal.aborted) onAbort();
-    signal.addEventListener("abort", onAbort, { once: true });
-    value.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
-  });
 }
 
 function signedRequest(invocation: Invocation, endpoint: Endpoint, credentials: AwsCredentials): WireRequest {
@@ -148,10 +204,15 @@ function readResult({ headers, body }: WireResponse, region: string): Invocation
   return {
     payload: body,
     region,
-    ...(typeof functionError === "string" && { functionError }),
-    ...(typeof requestId === "string" && { requestId }),
-    ...(typeof executedVersion === "string" && { executedVersion }),
-    ...(typeof traceId === "string" && { traceId }),
+    ...(says(functionError) && { functionError }),
+    ...(says(requestId) && { requestId }),
+    ...(says(executedVersion) && { executedVersion }),
+    ...(says(traceId) && { traceId }),
     ...(typeof logs === "string" && { logs: Buffer.from(logs, "base64").toString("utf8") }),
   };
+}
+
+/** A header that is empty says nothing. */
+function says(value: string | string[] | undefined): value is string {
+  return typeof value === "string" && value !== "";
 }

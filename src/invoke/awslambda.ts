@@ -12,15 +12,13 @@ const HTTP_INTEGRATION = "application/vnd.awslambda.http-integration-response";
 export class ResponseStream extends Writable {
   readonly #chunks: Buffer[] = [];
   #prelude: object | undefined;
-  contentType = "application/octet-stream";
 
   constructor() {
     super({ decodeStrings: true, objectMode: false });
   }
 
-  setContentType(contentType: string): void {
-    this.contentType = contentType;
-  }
+  /** A part of AWS's API. The answer's type is in the prelude, or nobody asks for it. */
+  setContentType(_contentType: string): void {}
 
   /** The prelude goes before the first `write`; `end` alone sends none, in AWS's runtime as here. */
   set prelude(prelude: object) {

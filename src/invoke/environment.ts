@@ -20,8 +20,6 @@ export interface Environment {
   readonly useDualstackEndpoint: boolean;
   /** The profile in use: the option, `AWS_PROFILE` or `default`. */
   readonly profile: string;
-  /** Whether the option or `AWS_PROFILE` named it. */
-  readonly profileChosen: boolean;
   /** The access key in the variables. A chosen profile goes before it, as in AWS's SDK, so it is absent then. */
   readonly staticCredentials?: AwsCredentials;
   /** Whether anything here could give credentials. Without, only EC2's metadata service is left to ask. */
@@ -82,11 +80,10 @@ export async function readEnvironment(profile?: string, env: Variables = process
     useFipsEndpoint: flag(env, "AWS_USE_FIPS_ENDPOINT", settings, "use_fips_endpoint"),
     useDualstackEndpoint: flag(env, "AWS_USE_DUALSTACK_ENDPOINT", settings, "use_dualstack_endpoint"),
     profile: name,
-    profileChosen: chosen !== undefined,
     ...(staticCredentials !== undefined && { staticCredentials }),
     hasCredentialSource: staticCredentials !== undefined || inProfile !== undefined || webIdentity || container,
     credentialSources: [
-      `AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY: ${chosen === undefined ? "not set" : "skipped, a profile is chosen"}`,
+      `AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY: ${chosen === undefined ? missingKeys(env) : "skipped, a profile is chosen"}`,
       `profile ${JSON.stringify(name)} in ${configFile} and ${credentialsFile}: ${
         inProfile === undefined ? "no credentials there" : `has ${inProfile}, but it gave none`
       }`,
@@ -106,6 +103,12 @@ function staticCredentialsOf(env: Variables): AwsCredentials | undefined {
   if (accessKeyId === undefined || secretAccessKey === undefined) return undefined;
   const sessionToken = present(env.AWS_SESSION_TOKEN);
   return { accessKeyId, secretAccessKey, ...(sessionToken !== undefined && { sessionToken }) };
+}
+
+/** Why the variables give no access key. */
+function missingKeys(env: Variables): string {
+  const missing = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].filter((name) => present(env[name]) === undefined);
+  return missing.length === 1 ? `${missing[0]} is missing` : "not set";
 }
 
 /** In AWS's order: https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html */

@@ -2,11 +2,13 @@
 import { randomUUID } from "node:crypto";
 import { finished } from "node:stream/promises";
 import { types } from "node:util";
+import { ConfigurationError } from "../errors.ts";
 import { functionArn, type Target } from "../target.ts";
 import { abortable } from "./abortable.ts";
 import { defineAwslambda, isStreaming, ResponseStream } from "./awslambda.ts";
 import { type InvocationLog, logLine, startLog } from "./handler-log.ts";
 import type { Invocation, InvocationResult, Invoker } from "./invoker.ts";
+import { checkOptionNames } from "./option-names.ts";
 
 /**
  * A Lambda handler: `async (event, context)`, `(event, context, callback)`, or one made by
@@ -16,18 +18,29 @@ export type Handler = (event: never, context: never, callback: never) => unknown
 
 /** The second argument of a handler: https://docs.aws.amazon.com/lambda/latest/dg/nodejs-context.html */
 export interface HandlerContext {
+  /** May be set, as on AWS; here nothing waits for the event loop. */
   callbackWaitsForEmptyEventLoop: boolean;
+  /** As the URL names it. */
   readonly functionName: string;
+  /** The version that the URL names; `$LATEST` where it names none, or an alias. */
   readonly functionVersion: string;
+  /** With the qualifier, and with made-up parts where the URL names no region or account. */
   readonly invokedFunctionArn: string;
+  /** Always `"128"`, AWS's default. */
   readonly memoryLimitInMB: string;
+  /** A new UUID each invocation. */
   readonly awsRequestId: string;
+  /** `/aws/lambda/` and the function's name. */
   readonly logGroupName: string;
+  /** In the form of AWS's; one each invocation. */
   readonly logStreamName: string;
   /** Milliseconds of the 15 minutes that a function may run at most. Nothing is enforced in this process. */
   getRemainingTimeInMillis(): number;
+  /** The old form of the callback. */
   done(error?: Error | string | null, result?: unknown): void;
+  /** `done(error)`. */
   fail(error: Error | string): void;
+  /** `done(null, result)`. */
   succeed(result?: unknown): void;
 }
 
@@ -51,11 +64,18 @@ const MAX_RESULT = 6 * 1024 * 1024 + 100;
  * What one process can't enforce, it doesn't: memory, the timeout, one invocation at a time, its own environment
  * variables. A handler that returns neither a promise nor a value, and has no third parameter, answers `null`.
  *
+ * With the first invocation that has `logs` or `quiet`, `console.*` and the `write` of `process.stdout` and
+ * `process.stderr` are wrapped, and stay so as long as the process lives.
+ *
+ * @throws {ConfigurationError} for a handler that is no function, and for an unknown option.
  * @example
  * const session = new Session({ invoker: handlerInvoker(async (event) => ({ statusCode: 200, body: "hello" })) });
  * await session.get("http+lambda://anything/").text(); // "hello"
  */
-export function handlerInvoker(handler: Handler, { quiet = false, initDuration }: HandlerOptions = {}): Invoker {
+export function handlerInvoker(handler: Handler, options: HandlerOptions = {}): Invoker {
+  if (typeof handler !== "function") throw new ConfigurationError("the handler has to be a function");
+  checkOptionNames(options, ["quiet", "initDuration"] satisfies (keyof HandlerOptions)[]);
+  const { quiet = false, initDuration } = options;
   defineAwslambda();
   let init = initDuration;
   return {
@@ -84,8 +104,8 @@ async function runInvocation(
     runHandler(handler, JSON.parse(Buffer.from(payload).toString("utf8")), context);
   const answer = await (log === undefined ? run() : log.capture(run)).then(checkSize).catch((error: unknown) => {
     const failure = errorPayload(error);
-    log?.append(logLine(requestId, "ERROR", `Invoke Error\t${JSON.stringify(failure)}`));
-    return { payload: Buffer.from(JSON.stringify(failure)), functionError: "Unhandled" };
+    log?.append(logLine(requestId, "ERROR", `Invoke Error\t${failure}`));
+    return { payload: Buffer.from(failure), functionError: "Unhandled" };
   });
   if (log !== undefined) finishLog(log, requestId, performance.now() - start, initDuration);
   return {
@@ -102,6 +122,8 @@ async function runHandler(handler: Handler, event: unknown, context: HandlerCont
     const stream = new ResponseStream();
     const run = handler as (event: unknown, stream: ResponseStream, context: HandlerContext) => unknown;
     const ended = finished(stream);
+    // When the handler throws at once, nobody waits for it below.
+    ended.catch(() => undefined);
     // A handler that throws has not ended its stream, and one that has returned may still be writing to it.
     await Promise.all([Promise.resolve(run(event, stream, context)), ended]);
     return stream.bytes;
@@ -146,12 +168,22 @@ function checkSize(payload: Uint8Array): { payload: Uint8Array; functionError?: 
   return { payload: Buffer.from(JSON.stringify(failure)), functionError: "Unhandled" };
 }
 
-/** What Lambda's Node.js runtime makes of a thrown value. */
-function errorPayload(error: unknown): { errorType: string; errorMessage: string; trace: string[] } {
-  if (types.isNativeError(error) || error instanceof Error) {
-    return { errorType: error.name, errorMessage: error.message, trace: (error.stack ?? "").split("\n") };
+/** What Lambda's Node.js runtime makes of a thrown value, as JSON. */
+function errorPayload(error: unknown): string {
+  try {
+    if (types.isNativeError(error) || error instanceof Error) {
+      const { name, message, stack = "" } = error;
+      return JSON.stringify({ errorType: name, errorMessage: message, trace: stack.split("\n") });
+    }
+    return JSON.stringify({ errorType: typeof error, errorMessage: String(error), trace: [] });
+  } catch {
+    return JSON.stringify({
+      errorType: "handled",
+      errorMessage:
+        "callback called with Error argument, but there was a problem while retrieving one or more of its message, " +
+        "name, and stack",
+    });
   }
-  return { errorType: typeof error, errorMessage: String(error), trace: [] };
 }
 
 function makeContext(target: Target, awsRequestId: string): HandlerContext {

@@ -8,6 +8,7 @@ import {
 } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import type { Socket } from "node:net";
+import { listenForAbort } from "./abortable.ts";
 
 /** What goes over the wire. */
 export interface WireRequest {
@@ -58,6 +59,8 @@ export interface HttpClient {
 // connections longer than this, and a server that says how long gets a second less.
 const FREE_SOCKET_MS = 20_000;
 const HINT_MARGIN_MS = 1_000;
+// TCP probes, so that a call of 15 minutes lives through a NAT gateway that drops what is idle for 350 s.
+const PROBE_AFTER_MS = 1_000;
 
 export function createHttpClient({ maxSockets = Number.POSITIVE_INFINITY }: { maxSockets?: number } = {}): HttpClient {
   const agents = new Map<string, HttpAgent>();
@@ -66,8 +69,7 @@ export function createHttpClient({ maxSockets = Number.POSITIVE_INFINITY }: { ma
     const origin = `${protocol}//${hostname}:${port}`;
     let agent = agents.get(origin);
     if (agent === undefined) {
-      // `keepAlive` also turns TCP probes on, after one second, so that a call of 15 minutes lives through a NAT gateway
-      // that drops what is idle for 350 s. No timeout: none may cut a call in flight.
+      // No timeout: none may cut a call in flight.
       agent = new (protocol === "https:" ? HttpsAgent : HttpAgent)({ keepAlive: true, maxSockets });
       dropFreeSockets(agent);
       agents.set(origin, agent);
@@ -108,12 +110,18 @@ function send(wire: WireRequest, agent: HttpAgent, signal?: AbortSignal): Promis
       finish();
       reject(new NetworkError(error, sent));
     };
-    const finish = (): void => signal?.removeEventListener("abort", onAbort);
+    const finish = signal === undefined ? () => undefined : listenForAbort(signal, onAbort);
 
-    signal?.addEventListener("abort", onAbort, { once: true });
     request.once("socket", (socket) => {
-      if (!socket.connecting) sent = true;
-      else socket.once(secure ? "secureConnect" : "connect", () => (sent = true));
+      if (!socket.connecting) {
+        sent = true;
+        return;
+      }
+      socket.once(secure ? "secureConnect" : "connect", () => {
+        sent = true;
+        // The agent's `keepAlive` does it for a TLS socket only when that is free for the first time.
+        socket.setKeepAlive(true, PROBE_AFTER_MS);
+      });
     });
     // `on`: an aborted request emits an error of its own, after ours, that must not go unhandled.
     request.on("error", onError);

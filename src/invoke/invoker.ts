@@ -2,6 +2,9 @@
 import type { RequestSummary } from "../errors.ts";
 import type { Target } from "../target.ts";
 
+/** Bytes of an event at most, 6 MB: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html */
+export const MAX_EVENT: number = 6 * 1024 * 1024;
+
 /** One delivery of an event to a function. */
 export interface Invocation {
   readonly target: Target;

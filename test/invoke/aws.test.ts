@@ -8,7 +8,7 @@ import { loadRestJsonErrorCode } from "@smithy/core/protocols";
 import { SignatureV4 } from "@smithy/signature-v4";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ConfigurationError, InvokeError, LambdaRequestsError } from "../../src/errors.ts";
-import { type AwsSettings, awsInvoker } from "../../src/invoke/aws.ts";
+import { AWS_SETTING_NAMES, type AwsSettings, awsInvoker } from "../../src/invoke/aws.ts";
 import type { AwsCredentials } from "../../src/invoke/credentials.ts";
 import { NetworkError } from "../../src/invoke/http.ts";
 import type { Invocation, Invoker } from "../../src/invoke/invoker.ts";
@@ -264,6 +264,26 @@ describe("the request", () => {
   });
 });
 
+describe("settings", () => {
+  test.each<[object, string]>([
+    [{ regoin: "eu-west-1" }, 'there is no option "regoin". There are: credentials, endpoint, '],
+    [{ maxsockets: 1 }, 'there is no option "maxsockets". It is spelled maxSockets'],
+    [{ endpoint: "foo" }, 'the endpoint "foo" is no URL'],
+    [{ maxSockets: -1 }, "the option maxSockets has to be a whole number above 0"],
+    [{ maxSockets: 0 }, "maxSockets"],
+    [{ maxSockets: 1.5 }, "maxSockets"],
+    [{ maxSockets: "9" }, "maxSockets"],
+  ])("%j can't be", (settings, message) => {
+    const make = () => awsInvoker(settings);
+    expect(make).toThrow(ConfigurationError);
+    expect(make).toThrow(message);
+  });
+
+  test("all may be undefined", () => {
+    expect(() => awsInvoker(Object.fromEntries(AWS_SETTING_NAMES.map((name) => [name, undefined])))).not.toThrow();
+  });
+});
+
 describe("region and endpoint", () => {
   test("an ARN's region signs, whatever the option and the environment say", async () => {
     process.env.AWS_REGION = "us-west-2";
@@ -335,7 +355,7 @@ describe("region and endpoint", () => {
     expect(error).toBeInstanceOf(ConfigurationError);
     expect(error.code).toBe("ERR_CONFIGURATION");
     expect(error.message.split("\n")).toEqual([
-      "no region. It was looked for in:",
+      "POST http+lambda://orders/v1: no region. It was looked for in:",
       "- the URL (an ARN names its region)",
       "- the option region",
       "- AWS_REGION and AWS_DEFAULT_REGION",
@@ -390,7 +410,7 @@ describe("credentials", () => {
     const error = await failure(invoker({ region: "eu-west-1", credentials: undefined }).invoke(invocation()));
     expect(error).toBeInstanceOf(ConfigurationError);
     expect(error.message.split("\n").slice(0, 7)).toEqual([
-      "no credentials found. Looked at:",
+      "POST http+lambda://orders/v1: no credentials found. Looked at:",
       "- the option `credentials`: not given",
       "- AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY: not set",
       '- profile "default" in /nonexistent/aws/config and /nonexistent/aws/credentials: no credentials there',
@@ -398,6 +418,23 @@ describe("credentials", () => {
       "- container (AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or AWS_CONTAINER_CREDENTIALS_FULL_URI): not set",
       "- EC2 instance metadata: switched off by AWS_EC2_METADATA_DISABLED",
     ]);
+  });
+
+  test("the error names the call, each its own, and keeps its cause", async () => {
+    const sealed = new Error("the vault is sealed");
+    const { invoke } = invoker({ region: "eu-west-1", credentials: () => Promise.reject(sealed) });
+    const calls = ["GET", "PUT"].map((method) =>
+      invocation("orders", { request: { method, url: "http+lambda://orders/v1" } }),
+    );
+    const errors = await Promise.all(calls.map((call) => failure(invoke(call))));
+    for (const [index, error] of errors.entries()) {
+      const { request, target } = calls[index] as Invocation;
+      expect(error).toBeInstanceOf(ConfigurationError);
+      expect(error).toMatchObject({ request, target, cause: sealed });
+      expect(error.message).toBe(
+        `${request.method} http+lambda://orders/v1: the function in the option \`credentials\` failed: the vault is sealed`,
+      );
+    }
   });
 
   test("malformed ones are refused before anything is sent", async () => {
@@ -472,6 +509,12 @@ describe("the result", () => {
     expect(tail.length).toBe(4096);
     const { logs } = await result({ headers: { "X-Amz-Log-Result": tail.toString("base64") } });
     expect(logs).toBe(`\uFFFD${"x".repeat(4095)}`);
+  });
+
+  test("an empty header says nothing", async () => {
+    const names = ["X-Amz-Function-Error", "X-Amzn-RequestId", "X-Amz-Executed-Version", "X-Amzn-Trace-Id"];
+    const headers = Object.fromEntries(names.map((name) => [name, ""]));
+    expect(await result({ headers })).toStrictEqual({ payload: Buffer.from("{}"), region: "eu-west-1" });
   });
 
   test("an empty log is a log", async () => {
@@ -605,6 +648,15 @@ describe("an error's facts", () => {
     const body = JSON.stringify({ message: `one\n\ttwo ${"x".repeat(600)}` });
     const { message } = await refusal({ status: 400, body });
     expect(message.slice(message.indexOf("one two"))).toBe(`one two ${"x".repeat(492)}…`);
+  });
+
+  test("nothing in it drives a terminal", async () => {
+    const text = "\u001b[31mred\u0007 \u009b0m\u007f";
+    for (const body of [text, JSON.stringify({ message: text }), JSON.stringify({ code: text })]) {
+      const { message } = await refusal({ status: 403, body });
+      expect(message).toContain("[31mred 0m");
+      expect(message).not.toMatch(/\p{Cc}/u);
+    }
   });
 });
 
@@ -776,6 +828,11 @@ describe("no answer", () => {
         `127.0.0.1:${port}); nothing was sent. Is the emulator running?`,
     );
     expect(error.cause).toBeInstanceOf(NetworkError);
+  });
+
+  test("an IPv6 address has its brackets", async () => {
+    const error = await failure(invoker({ endpoint: "http://[::1]:1" }).invoke(invocation()));
+    expect(error.message).toContain("could not connect to [::1]:1 (");
   });
 
   test("no such host: not started", async () => {

@@ -69,7 +69,6 @@ describe("nothing set", () => {
       useFipsEndpoint: false,
       useDualstackEndpoint: false,
       profile: "default",
-      profileChosen: false,
       hasCredentialSource: false,
     });
     expect(credentialSources).toEqual([
@@ -274,7 +273,6 @@ describe("where it is kinder than AWS's client for JavaScript", () => {
         useFipsEndpoint: true,
         useDualstackEndpoint: false,
         profile: "default",
-        profileChosen: false,
         hasCredentialSource: false,
       });
     }
@@ -293,8 +291,8 @@ describe("where it is kinder than AWS's client for JavaScript", () => {
 describe("profiles", () => {
   test("one that was named", async () => {
     const config = "[profile dev]\nregion = eu-west-1";
-    expect(await read({ config, profile: "dev" })).toMatchObject({ profile: "dev", profileChosen: true });
-    expect(await read({ config, env: { AWS_PROFILE: "dev" } })).toMatchObject({ profile: "dev", profileChosen: true });
+    expect(await read({ config, profile: "dev" })).toMatchObject({ profile: "dev", region: "eu-west-1" });
+    expect(await read({ config, env: { AWS_PROFILE: "dev" } })).toMatchObject({ profile: "dev", region: "eu-west-1" });
     expect(await read({ credentials: "[dev]\nregion = eu-west-1", profile: "dev" })).toMatchObject({ profile: "dev" });
   });
 
@@ -350,10 +348,12 @@ describe("credentials", () => {
   });
 
   test("one half of them is nothing", async () => {
-    for (const name of ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] as const) {
+    const names = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+    for (const [name, missing] of [names, names.toReversed()] as [string, string][]) {
       const environment = await read({ env: { [name]: "x", AWS_SESSION_TOKEN: "token" } });
       expect(environment.hasCredentialSource).toBe(false);
       expect(environment).not.toHaveProperty("staticCredentials");
+      expect(environment.credentialSources[0]).toBe(`${names.join(" and ")}: ${missing} is missing`);
     }
   });
 

@@ -1,9 +1,11 @@
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { format } from "node:util";
 import { runInNewContext } from "node:vm";
 import type { APIGatewayProxyHandler, Handler as AwsHandler, Context } from "aws-lambda";
 import { afterEach, beforeEach, describe, expect, expectTypeOf, test, vi } from "vitest";
+import { ConfigurationError } from "../../src/errors.ts";
 import { createFetch } from "../../src/fetch.ts";
 import { readFrame } from "../../src/formats/stream.ts";
 import { parseReport } from "../../src/invocation-info.ts";
@@ -223,6 +225,28 @@ describe("a failure", () => {
     expect(jsonOf(result)).toEqual({ errorType: typeof thrown, errorMessage: text, trace: [] });
   });
 
+  const unreadable = new Error();
+  Object.defineProperty(unreadable, "message", {
+    get() {
+      throw new Error("no");
+    },
+  });
+  test.each<[string, unknown]>([
+    ["an object that is no text", Object.create(null)],
+    ["an Error without a readable message", unreadable],
+    ["an Error that JSON can't hold", Object.assign(new Error(), { message: 1n })],
+    ["an Error with another stack", Object.assign(new Error(), { stack: 1 })],
+  ])("%s", async (_name, thrown) => {
+    const result = await invoke(async () => {
+      throw thrown;
+    });
+    expect(result.functionError).toBe("Unhandled");
+    expect(jsonOf(result)).toEqual({
+      errorType: "handled",
+      errorMessage: expect.stringMatching(/^callback called with Error argument, but there was a problem /),
+    });
+  });
+
   const circle: { self?: unknown } = {};
   circle.self = circle;
   test.each<[string, unknown]>([
@@ -257,6 +281,18 @@ describe("a failure", () => {
     expect([response.status, await response.text()]).toEqual([502, "none left"]);
     expect(response.invocation.functionError).toMatchObject({ errorType: "QuotaError", errorMessage: "none left" });
     expect(response.invocation.functionError?.stackTrace?.[0]).toBe("QuotaError: none left");
+  });
+});
+
+describe("what can't be", () => {
+  test.each([undefined, null, "index.handler", {}])("%j for a handler", (handler) => {
+    expect(() => handlerInvoker(handler as unknown as Handler)).toThrow(ConfigurationError);
+  });
+
+  test("an unknown option", () => {
+    const make = () => handlerInvoker(async () => 1, { quite: true } as HandlerOptions);
+    expect(make).toThrow(ConfigurationError);
+    expect(make).toThrow('there is no option "quite". There are: initDuration, quiet');
   });
 });
 
@@ -463,6 +499,22 @@ describe("a streaming handler", () => {
     const result = await invoke(streamifyResponse((_event, stream) => run(stream)));
     expect(result.functionError).toBe("Unhandled");
     expect(jsonOf(result)).toMatchObject({ errorType: "RangeError", errorMessage: "bad" });
+  });
+
+  test("one that throws and destroys its stream later has failed once", async () => {
+    const rejections: unknown[] = [];
+    const onRejection = (reason: unknown): void => void rejections.push(reason);
+    process.on("unhandledRejection", onRejection);
+    let destroyed = Promise.resolve();
+    const handler = streamifyResponse((_event, stream) => {
+      destroyed = nextTurn().then(() => stream.destroy(new Error("late")));
+      throw new RangeError("bad");
+    });
+    expect(jsonOf(await invoke(handler))).toMatchObject({ errorType: "RangeError" });
+    await destroyed;
+    await nextTurn();
+    process.off("unhandledRejection", onRejection);
+    expect(rejections).toEqual([]);
   });
 
   test("gets the context as its third argument", async () => {

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import { getEventListeners, once } from "node:events";
+import { getEventListeners, getMaxListeners, once, setMaxListeners } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer as createHttpServer, type RequestListener, type ServerResponse } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
@@ -12,7 +12,8 @@ import { setImmediate } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import ts from "typescript";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { abortable } from "../../src/invoke/abortable.ts";
 import { createHttpClient, type HttpClient, NetworkError, type WireRequest } from "../../src/invoke/http.ts";
 
 const run = promisify(execFile);
@@ -392,24 +393,45 @@ describe("a call in flight", () => {
     expect(new Set(listeners).size, "no listener is left behind").toBe(1);
   });
 
-  test("is kept alive by TCP probes, on a connection that was free before as well", async ({ skip }) => {
-    if (process.platform !== "linux") return skip("only Linux shows its TCP timers");
-    const { listener, next } = held();
-    const { port, sockets } = await serve(listener);
-    const client = createClient();
-    for (let call = 0; call < 2; call++) {
-      const answer = client.send(wire(port));
-      const response = await next();
-      const { remotePort = 0 } = sockets[0] as Socket;
-      await expect.poll(() => tcpTimer(remotePort, port)).toBe("02");
-      // The server's end has none, so the kernel does not show it for every connection.
-      expect(tcpTimer(port, remotePort)).toBe("00");
-      response.end();
-      await answer;
-    }
-    expect(sockets).toHaveLength(1);
-  });
+  test.for(["http:", "https:"] as const)(
+    "is kept alive by TCP probes, on a connection that was free before as well: %s",
+    async (protocol, { skip }) => {
+      if (process.platform !== "linux") return skip("only Linux shows its TCP timers");
+      if (protocol === "https:" && certificate === undefined) return skip("there is no openssl");
+      const { listener, next } = held();
+      const { port, sockets } =
+        protocol === "http:"
+          ? await serve(listener)
+          : await listen(createHttpsServer({ ...certificate, keepAliveTimeout: 0 }, listener));
+      if (protocol === "https:") trustEverybody();
+      const client = createClient();
+      for (let call = 0; call < 2; call++) {
+        const answer = client.send(wire(port, { protocol }));
+        const response = await next();
+        const { remotePort = 0 } = sockets[0] as Socket;
+        await expect.poll(() => tcpTimer(remotePort, port)).toBe("02");
+        // The server's end has none, so the kernel does not show it for every connection.
+        expect(tcpTimer(port, remotePort)).toBe("00");
+        response.end();
+        await answer;
+      }
+      expect(sockets).toHaveLength(1);
+    },
+  );
 });
+
+/** Until the test is over. */
+function trustEverybody(): void {
+  const { NODE_TLS_REJECT_UNAUTHORIZED: before } = process.env;
+  // Node warns of it, once.
+  const emitWarning = vi.spyOn(process, "emitWarning").mockReturnValue();
+  closers.push(() => emitWarning.mockRestore());
+  closers.push(() => {
+    if (before === undefined) delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
+    else process.env.NODE_TLS_REJECT_UNAUTHORIZED = before;
+  });
+  process.env.NODE_TLS_REJECT_UNAUTHORIZED = "0";
+}
 
 /** Which timer runs on a connection: 00 is none, 02 that of the probes (proc_net_tcp.txt in Linux's documentation). */
 function tcpTimer(localPort: number, remotePort: number): string | undefined {
@@ -615,6 +637,28 @@ describe("an aborted signal", () => {
     }
   });
 
+  test("one signal for many calls at once is no reason to warn", async () => {
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error): void => void warnings.push(warning);
+    process.on("warning", onWarning);
+    closers.push(() => process.off("warning", onWarning));
+    const { port } = await serve((_request, response) => response.end());
+    const { signal } = new AbortController();
+    const client = createClient();
+    await Promise.all(Array.from({ length: 50 }, () => abortable(client.send(wire(port), signal), signal)));
+    await setImmediate();
+    expect(warnings).toEqual([]);
+    expect(abortListeners(signal)).toBe(0);
+  });
+
+  test("a limit of listeners that somebody has set stays", async () => {
+    const { port } = await serve((_request, response) => response.end());
+    const { signal } = new AbortController();
+    setMaxListeners(3, signal);
+    await createClient().send(wire(port), signal);
+    expect(getMaxListeners(signal)).toBe(3);
+  });
+
   test("one signal ends many calls", async () => {
     const { listener, next } = held();
     const { port, sockets } = await serve(listener);
@@ -641,9 +685,12 @@ describe("https", () => {
       else response.end(`${request.url} ${body}`);
     });
     const { port, sockets } = await listen(server);
-    const source = readFileSync(fileURLToPath(new URL("../../src/invoke/http.ts", import.meta.url)), "utf8");
     const compilerOptions = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 };
-    writeFileSync(join(folder, "http.mjs"), ts.transpileModule(source, { compilerOptions }).outputText);
+    for (const name of ["http", "abortable"]) {
+      const source = readFileSync(fileURLToPath(new URL(`../../src/invoke/${name}.ts`, import.meta.url)), "utf8");
+      const { outputText } = ts.transpileModule(source, { compilerOptions });
+      writeFileSync(join(folder, `${name}.mjs`), outputText.replaceAll('.ts"', '.mjs"'));
+    }
     writeFileSync(
       join(folder, "main.mjs"),
       `import { createHttpClient } from "./http.mjs";

@@ -11,7 +11,7 @@ const CHECKS = [
 
 let failed = false;
 for (const [what, command, args] of CHECKS) {
-  const { status, stdout, stderr } = spawnSync(`node_modules/.bin/${command}`, args, {
+  const { status, stdout, stderr, error } = spawnSync(`node_modules/.bin/${command}`, args, {
     encoding: "utf8",
     // The build is fresh; packing must not start another one.
     env: { ...process.env, npm_config_ignore_scripts: "true", NO_COLOR: "1" },
@@ -20,6 +20,6 @@ for (const [what, command, args] of CHECKS) {
   console.log(`${status === 0 ? "ok    " : "FAILED"} ${what} (${command} ${args.join(" ")})`);
   if (status === 0) continue;
   failed = true;
-  console.log(stdout + stderr);
+  console.log(error?.message ?? stdout + stderr);
 }
 process.exit(failed ? 1 : 0);

@@ -1,5 +1,5 @@
 // What every command of the README runs first: installs what package-lock.json lists when node_modules is missing or
-// older, then builds. Plain Node, for there is nothing else yet.
+// older, then builds (not with --no-build). Plain Node, for there is nothing else yet.
 import { spawnSync } from "node:child_process";
 import { existsSync, statSync } from "node:fs";
 
@@ -11,7 +11,7 @@ if (!isFresh) {
   // run a script of its own.
   run("npm", ["install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]);
 }
-run(process.execPath, ["scripts/build.mjs"]);
+if (!process.argv.includes("--no-build")) run(process.execPath, ["scripts/build.mjs"]);
 
 function run(command, args) {
   const { status } = spawnSync(command, args, {

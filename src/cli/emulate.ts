@@ -9,7 +9,9 @@ export async function emulate(args: readonly string[], io: Io): Promise<number> 
     allowPositionals: true,
     options: { port: { type: "string", default: "0" } },
   });
-  if (!/^\d{1,5}$/.test(values.port)) throw new UsageError(`--port ${values.port} is no port`);
+  if (!/^\d{1,5}$/.test(values.port) || Number(values.port) > 65_535) {
+    throw new UsageError(`--port ${values.port} is no port: 0 to 65535`);
+  }
   const functions = Object.fromEntries(positionals.map(readFunction));
   if (positionals.length === 0) throw new UsageError("which functions? Write NAME=FILE, as in orders=./orders.mjs");
 

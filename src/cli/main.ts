@@ -32,8 +32,9 @@ Options of emulate:
       --port N                 default: a free one; its URL is the first line
                                of output
 
-Exit codes: 0 an answer came, whatever its status; 1 none came; 2 the command
-line is wrong.
+Exit codes: 0 an answer came, whatever its status; 1 none came, or it could not
+be written; 2 the command line is wrong; with --check-status also 3, 4 or 5 for
+a status 3xx, 4xx or 5xx.
 
 Examples:
   lambda-requests orders/v1/items?limit=10
@@ -73,9 +74,17 @@ async function main(args: readonly string[], io: Io): Promise<number> {
   }
 }
 
-// `lambda-requests … | head` closes the pipe early; that is no fault.
+function cantWrite(which: "output" | "error", { message }: Error): never {
+  process.stderr.write(`lambda-requests: can't write to standard ${which}: ${message}\n`);
+  process.exit(1);
+}
+
+// `lambda-requests … | head` closes the pipe early; that is no fault. Without standard error the body is still wanted.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") throw error;
-  process.exit(0);
+  if (error.code === "EPIPE") process.exit(0);
+  cantWrite("output", error);
+});
+process.stderr.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") cantWrite("error", error);
 });
 process.exitCode = await main(process.argv.slice(2), process);

@@ -4,7 +4,7 @@ import { type ParseArgsConfig, parseArgs } from "node:util";
 /** Standard input, output and error. */
 export interface Io {
   readonly stdin: AsyncIterable<Uint8Array | string>;
-  readonly stdout: NodeJS.WritableStream;
+  readonly stdout: NodeJS.WritableStream & { readonly isTTY?: boolean };
   readonly stderr: NodeJS.WritableStream;
 }
 
@@ -22,9 +22,12 @@ export function parseCommandLine<Config extends ParseArgsConfig>(config: Config)
   }
 }
 
-/** Resolves when all of it is written, so that the process may end. */
+/**
+ * Resolves when all of it is written, so that the process may end, or when it can't be: what that means is for the
+ * stream's `error` event, which main.ts hears.
+ */
 export function write(stream: NodeJS.WritableStream, data: string | Uint8Array): Promise<void> {
-  return new Promise((resolve, reject) => {
-    stream.write(data, (error) => (error ? reject(error) : resolve()));
+  return new Promise((resolve) => {
+    stream.write(data, () => resolve());
   });
 }

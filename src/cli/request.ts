@@ -1,4 +1,5 @@
 /** `lambda-requests [METHOD] URL`: one request; its body goes to standard output, all else to standard error. */
+import { isUtf8 } from "node:buffer";
 import { readFile } from "node:fs/promises";
 import { LambdaResponse } from "../response.ts";
 import { Session } from "../session.ts";
@@ -34,7 +35,13 @@ export async function request(args: readonly string[], io: Io): Promise<number> 
   });
   const response = await session.request(method, url, { headers, ...(body !== undefined && { data: body }) });
   if (values.include) await write(io.stderr, head(response));
-  await write(io.stdout, new Uint8Array(await response.arrayBuffer()));
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  const type = response.headers.get("content-type") ?? "";
+  if (io.stdout.isTTY && bytes.length > 0 && !isReadable(bytes, type)) {
+    await write(io.stderr, `lambda-requests: ${bytes.length} bytes that are no text; to save them, add > FILE\n`);
+  } else {
+    await write(io.stdout, bytes);
+  }
   if (response instanceof LambdaResponse) await write(io.stderr, aftermath(response));
   return values["check-status"] && response.status >= 300 ? Math.floor(response.status / 100) : 0;
 }
@@ -44,7 +51,7 @@ function readPositionals(positionals: readonly string[], hasBody: boolean): { me
   if (third !== undefined) throw new UsageError(`one URL at a time; what is ${JSON.stringify(third)}?`);
   const [method, url] = second === undefined ? [hasBody ? "POST" : "GET", first] : [first, second];
   if (url === undefined || url === "") throw new UsageError("which URL?");
-  return { method: method ?? "GET", url: url.includes("://") ? url : `http+lambda://${url}` };
+  return { method: method ?? "GET", url: /^[a-z][a-z0-9+.-]*:\/\//i.test(url) ? url : `http+lambda://${url}` };
 }
 
 function readHeader(header: string): [string, string] {
@@ -77,6 +84,15 @@ function isJson(body: Uint8Array | string): boolean {
   } catch {
     return false;
   }
+}
+
+// By a list of types that are none, for those that are text are too many: YAML, SQL, JSON lines…
+const NO_TEXT =
+  /^(?:(?:image|audio|video|font)\/(?!.*\+xml\b)|application\/(?:octet-stream|pdf|zip|gzip|wasm|protobuf)\b)/i;
+
+/** May a terminal show it? Bytes that are no text can change how it works. */
+function isReadable(bytes: Uint8Array, type: string): boolean {
+  return isUtf8(bytes) && !bytes.includes(0) && !NO_TEXT.test(type);
 }
 
 function head({ status, statusText, headers }: Response): string {

@@ -1,10 +1,11 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** A local Lambda API over handlers: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html */
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { InvalidTargetError } from "../errors.ts";
-import type { InvocationResult } from "../invoke/invoker.ts";
-import { checkNames } from "../options.ts";
+import { ConfigurationError, InvalidTargetError } from "../errors.ts";
+import { type InvocationResult, MAX_EVENT } from "../invoke/invoker.ts";
+import { checkOptionNames } from "../invoke/option-names.ts";
 import { functionArn, parseFunction, type Target, UNKNOWN_ACCOUNT, withQualifier } from "../target.ts";
 import { ApiError } from "./api-error.ts";
 import { type FindFunction, type FunctionTable, loadFunctions } from "./functions.ts";
@@ -27,7 +28,6 @@ export interface EmulatorOptions {
 }
 
 const INVOKE_PATH = /^\/2015-03-31\/functions\/([^/]+)\/invocations$/;
-const MAX_EVENT = 6 * 1024 * 1024;
 
 /**
  * A local Lambda: AWS's own clients, and ours, call the handlers behind it by the Invoke API, on loopback and with any
@@ -50,17 +50,22 @@ export class Emulator {
   /**
    * Loads the functions and listens.
    *
-   * @throws {ConfigurationError} when a file can't be loaded or holds no handler, or an option is unknown.
+   * @throws {ConfigurationError} when a file can't be loaded or holds no handler, an option is unknown, or the port can't
+   * be listened on.
    * @throws {InvalidTargetError} when a name can't be a function's.
    */
   static async start({ functions, port = 0, quiet = false, ...others }: EmulatorOptions): Promise<Emulator> {
-    checkNames(others, ["functions", "port", "quiet"]);
+    checkOptionNames(others, ["functions", "port", "quiet"]);
     const find = await loadFunctions(functions, { quiet });
     const server = createServer((request, response) => void answer(find, request, response));
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
-      server.listen(port, "127.0.0.1", resolve);
-    });
+    try {
+      await new Promise<void>((resolve, reject) => {
+        server.once("error", reject);
+        server.listen(port, "127.0.0.1", resolve);
+      });
+    } catch (cause) {
+      throw new ConfigurationError(`can't listen on 127.0.0.1:${port}: ${(cause as Error).message}`, { cause });
+    }
     return new Emulator(server);
   }
 
@@ -112,6 +117,12 @@ async function invoke(find: FindFunction, request: IncomingMessage, response: Se
   }
 
   const type = request.headers["x-amz-invocation-type"] ?? "RequestResponse";
+  if (type !== "RequestResponse" && type !== "Event" && type !== "DryRun") {
+    throw new ApiError(400, "InvalidParameterValueException", {
+      Type: "User",
+      message: `Unknown invocation type ${type}`,
+    });
+  }
   if (type === "DryRun") return end(response, 204);
   checkJson(payload);
   const logs = request.headers["x-amz-log-type"] === "Tail";
@@ -125,12 +136,6 @@ async function invoke(find: FindFunction, request: IncomingMessage, response: Se
     // Nobody waits for it, and what it throws is in its own log.
     running.catch(() => undefined);
     return end(response, 202);
-  }
-  if (type !== "RequestResponse") {
-    throw new ApiError(400, "InvalidParameterValueException", {
-      Type: "User",
-      message: `Unknown invocation type ${type}`,
-    });
   }
   sendResult(response, await running);
 }

@@ -7,8 +7,8 @@ import type { Invoker } from "../invoke/invoker.ts";
 import { parseFunction, type Target } from "../target.ts";
 
 /**
- * Functions by name. A value is a handler, or the file of one: `./orders.mjs`, `./orders.mjs#handler`. A name may have a
- * qualifier, `orders:prod`; without one it is `$LATEST`.
+ * Functions by name. A value is a handler, or the file of one: `./orders.mjs`, `./orders.mjs#handler`, relative to the
+ * current folder. A name may have a qualifier, `orders:prod`; without one it is `$LATEST`.
  */
 export type FunctionTable = Readonly<Record<string, Handler | string>>;
 

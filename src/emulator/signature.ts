@@ -4,7 +4,6 @@ import { ApiError } from "./api-error.ts";
 
 /** What a caller signed with. */
 export interface Signer {
-  readonly accessKeyId: string;
   readonly region: string;
 }
 
@@ -19,7 +18,7 @@ export function checkSignature(headers: IncomingHttpHeaders): Signer {
   }
   const parts = FORM.exec(authorization);
   if (parts === null) throw incomplete("Authorization header requires Credential, SignedHeaders and Signature.");
-  const [, accessKeyId = "", date = "", region = "", service, signedHeaders = ""] = parts;
+  const [, , date = "", region = "", service, signedHeaders = ""] = parts;
   const amzDate = headers["x-amz-date"];
   if (typeof amzDate !== "string" || !/^\d{8}T\d{6}Z$/.test(amzDate)) {
     throw incomplete("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.");
@@ -38,7 +37,7 @@ export function checkSignature(headers: IncomingHttpHeaders): Signer {
   if (!names.includes("host") || !names.includes("x-amz-date")) {
     throw incomplete("'Host' and 'X-Amz-Date' must be 'SignedHeaders' in the AWS Authorization header.");
   }
-  return { accessKeyId, region };
+  return { region };
 }
 
 function incomplete(message: string): ApiError {

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { InvokeCommand, LambdaClient } from "@aws-sdk/client-lambda";
@@ -49,6 +50,7 @@ it.each([
   ["no functions", [], 2, "which functions?"],
   ["no NAME=FILE", ["orders"], 2, "write NAME=FILE"],
   ["a port that is none", ["a=b", "--port", "x"], 2, "--port x is no port"],
+  ["a port that is too large", ["a=b", "--port", "99999"], 2, "--port 99999 is no port: 0 to 65535"],
   ["a name that can't be", ["or ders=./x.mjs"], 1, "a function's name can't hold"],
   ["a file that is not there", ["orders=./nowhere.mjs"], 1, "can't be loaded"],
   ["a file without the export", ["orders=EMPTY"], 1, "exports no function handler. It exports: other"],
@@ -61,4 +63,15 @@ it.each([
   expect(result.stderr).toContain(message);
   expect(result.stderr).not.toMatch(/\n\s+at /);
   expect(result.code).toBe(code);
+});
+
+it("says that its port is taken", async () => {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const { code, stderr } = await run(["emulate", `orders=${join(folder, "orders.mjs")}`, "--port", String(port)]);
+  server.close();
+  expect(stderr).toContain(`lambda-requests: can't listen on 127.0.0.1:${port}: `);
+  expect(stderr).not.toMatch(/\n\s+at /);
+  expect(code).toBe(1);
 });

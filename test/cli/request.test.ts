@@ -1,10 +1,12 @@
 import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
+import { PassThrough } from "node:stream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { request as requestCommand } from "../../src/cli/request.ts";
 import { Emulator } from "../../src/emulator/index.ts";
 import { VERSION } from "../../src/version.ts";
 import { type Run, run as runCommand } from "../support/cli.ts";
@@ -32,6 +34,8 @@ beforeAll(async () => {
         body: Buffer.from([0, 255, 10]).toString("base64"),
         isBase64Encoded: true,
       }),
+      picture: async () => ({ statusCode: 200, headers: { "content-type": "image/png" }, body: "PNG" }),
+      yaml: async () => ({ statusCode: 200, headers: { "content-type": "application/yaml" }, body: "a: Ä" }),
       missing: async () => ({ statusCode: 404, headers: { "X-Why": "gone" }, body: "nope" }),
       broken: async () => {
         console.log("about to fail");
@@ -68,6 +72,13 @@ describe("a request", () => {
 
   it("needs no scheme", async () => {
     expect(await echo(["echo/v1"])).toMatchObject({ path: "/v1", headers: { Host: "echo" } });
+  });
+
+  it("needs no scheme where the query holds a URL", async () => {
+    expect(await echo(["echo/v1?next=https://x.com/"])).toMatchObject({
+      path: "/v1",
+      queryStringParameters: { next: "https://x.com/" },
+    });
   });
 
   it("takes a qualifier as people type it", async () => {
@@ -119,6 +130,19 @@ describe("the answer", () => {
     const { stdout, stderr } = await request(["bytes/"]);
     expect([...stdout]).toEqual([0, 255, 10]);
     expect(stderr).toBe("");
+  });
+
+  it.each([
+    ["bytes", "", "lambda-requests: 3 bytes that are no text; to save them, add > FILE\n"],
+    ["picture", "", "lambda-requests: 3 bytes that are no text; to save them, add > FILE\n"],
+    ["yaml", "a: Ä", ""],
+  ])("is on a terminal only when it is text: %s", async (name, expected, note) => {
+    const stdout = Object.assign(new PassThrough(), { isTTY: true });
+    const stderr = new PassThrough();
+    const args = [`${name}/`, "--endpoint-url", emulator.endpoint];
+    expect(await requestCommand(args, { stdin: new PassThrough(), stdout, stderr })).toBe(0);
+    expect(String(stdout.read() ?? "")).toBe(expected);
+    expect(String(stderr.read() ?? "")).toBe(note);
   });
 
   it("has its status and headers on standard error with -i", async () => {
@@ -195,6 +219,7 @@ describe("help", () => {
         .filter((line) => line.length > 80),
     ).toEqual([]);
     expect(stdout.toString()).toContain("lambda-requests [METHOD] URL");
+    expect(stdout.toString()).toMatch(/Exit codes:.*with --check-status also 3, 4 or 5/s);
   });
 
   it("knows its version", async () => {
@@ -202,8 +227,36 @@ describe("help", () => {
   });
 });
 
-it("ends quietly when its output is not wanted any more", async () => {
-  const command = `"${process.execPath}" dist/cli/main.js echo/ --endpoint-url ${emulator.endpoint} | true`;
-  const { stderr } = await promisify(execFile)("bash", ["-c", command]);
-  expect(stderr).toBe("");
+function shell(command: string): Promise<Run> {
+  return new Promise((resolve) => {
+    const script = `lambda-requests() { "${process.execPath}" dist/cli/main.js "$@" --endpoint-url ${emulator.endpoint}; }; ${command}`;
+    const child = execFile("bash", ["-c", script], { encoding: "buffer" }, (_error, stdout, stderr) => {
+      resolve({ code: child.exitCode ?? -1, stdout, stderr: stderr.toString("utf8") });
+    });
+  });
+}
+
+// A pipe whose reader is gone before the command starts.
+const BROKEN_PIPE = "exec 3> >(exec true); wait $!;";
+
+describe("a stream that can't be written to", () => {
+  it("ends quietly when its output is not wanted any more", async () => {
+    expect(await shell(`${BROKEN_PIPE} lambda-requests echo/ >&3`)).toMatchObject({ code: 0, stderr: "" });
+  });
+
+  it("writes the body though standard error is closed", async () => {
+    const { code, stdout } = await shell(`${BROKEN_PIPE} lambda-requests missing/ -i 2>&3`);
+    expect(stdout.toString()).toBe("nope");
+    expect(code).toBe(0);
+  });
+
+  it.runIf(existsSync("/dev/full")).each(["echo/", "--help"])("says that the disk is full: %s", async (args) => {
+    const { code, stderr } = await shell(`lambda-requests ${args} > /dev/full`);
+    expect(stderr).toMatch(/^lambda-requests: can't write to standard output: .*ENOSPC.*\n$/);
+    expect(code).toBe(1);
+  });
+
+  it.runIf(existsSync("/dev/full"))("fails when standard error is on a full disk", async () => {
+    expect((await shell("lambda-requests missing/ -i 2> /dev/full")).code).toBe(1);
+  });
 });

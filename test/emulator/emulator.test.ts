@@ -204,6 +204,22 @@ describe("AWS's own SDK", () => {
   });
 });
 
+it("refuses an unknown invocation type, and nothing runs", async () => {
+  let runs = 0;
+  await using other = await Emulator.start({ functions: { count: async () => ++runs }, quiet: true });
+  const { status, headers } = await fetch(`${other.endpoint}/2015-03-31/functions/count/invocations`, {
+    method: "POST",
+    headers: {
+      authorization: `AWS4-HMAC-SHA256 Credential=AKID/20260710/eu-west-1/lambda/aws4_request, SignedHeaders=host;x-amz-date, Signature=${"0".repeat(64)}`,
+      "x-amz-date": "20260710T191904Z",
+      "x-amz-invocation-type": "Foo",
+    },
+  });
+  expect(status).toBe(400);
+  expect(headers.get("x-amzn-errortype")).toBe("InvalidParameterValueException");
+  expect(runs).toBe(0);
+});
+
 describe("a signature", () => {
   const scope = "AKID/20260710/eu-west-1/lambda/aws4_request";
   const form = (credential: string, signed = "host;x-amz-date"): string =>
@@ -296,6 +312,10 @@ describe("starting and stopping", () => {
 
   it("says that its port is taken", async () => {
     const port = Number(new URL(emulator.endpoint).port);
-    await expect(Emulator.start({ functions: {}, port })).rejects.toMatchObject({ code: "EADDRINUSE" });
+    await expect(Emulator.start({ functions: {}, port })).rejects.toMatchObject({
+      name: "ConfigurationError",
+      message: expect.stringContaining(`can't listen on 127.0.0.1:${port}: `) as string,
+      cause: { code: "EADDRINUSE" },
+    });
   });
 });

@@ -1,12 +1,14 @@
 /** Who the caller is to the app behind the function; AWS's own signature is another matter. */
-import { basicAuthorization } from "./request.ts";
 
 /** A request as an `auth` function or a hook sees it. What it changes is what is sent. */
 export interface PreparedRequest {
+  /** In upper case, as a Session's methods send it. */
   method: string;
   /** Canonical, with its params, without user and password. */
   url: string;
+  /** With the session's, and those of `auth`. */
   headers: Headers;
+  /** Text, bytes, a form or a stream: what `fetch` takes. */
   body: unknown;
 }
 
@@ -29,4 +31,14 @@ export function checkAuth(auth: Auth): Auth {
 export async function applyAuth(auth: Auth, request: PreparedRequest): Promise<void> {
   if (typeof auth === "function") await auth(request);
   else request.headers.set("Authorization", basicAuthorization(...auth));
+}
+
+/** RFC 7617, in UTF-8. */
+export function basicAuthorization(user: string, password: string): string {
+  if (user.includes(":")) throw new TypeError("a user name for Basic authorization can't hold a colon");
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: RFC 7617 forbids them
+  if (/[\u0000-\u001f\u007f]/.test(user + password)) {
+    throw new TypeError("user and password for Basic authorization can't hold a control character");
+  }
+  return `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
 }

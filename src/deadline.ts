@@ -1,5 +1,8 @@
 /** A call with a time limit and the caller's own signal, as one signal. */
 
+// setTimeout counts to 24.8 days and takes more for none at all.
+const LONGEST_TIMER = 2 ** 31 - 1;
+
 /**
  * Runs `work` with a signal that is aborted with the caller's, or after `timeout` milliseconds with the error of
  * `onTimeout`. Timer and listener are gone when the work is done.
@@ -15,12 +18,26 @@ export async function withDeadline<Result>(
   const controller = new AbortController();
   const onAbort = (): void => controller.abort(signal?.reason);
   signal?.addEventListener("abort", onAbort, { once: true });
-  // setTimeout counts to 24.8 days and takes more for none at all.
-  const timer = setTimeout(() => controller.abort(onTimeout()), Math.min(timeout, 2 ** 31 - 1));
+  const timer = setTimeout(() => controller.abort(onTimeout()), Math.min(timeout, LONGEST_TIMER));
   try {
     return await work(controller.signal);
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener("abort", onAbort);
   }
+}
+
+/**
+ * The caller's signal and a time limit as one signal that outlives the call: a body that is still being read is aborted
+ * as well. Its timer keeps no process alive.
+ */
+export function withTimeout(
+  signal: AbortSignal | undefined,
+  timeout: number | undefined,
+  onTimeout: () => Error,
+): AbortSignal | undefined {
+  if (timeout === undefined) return signal;
+  const controller = new AbortController();
+  setTimeout(() => controller.abort(onTimeout()), Math.min(timeout, LONGEST_TIMER)).unref();
+  return signal === undefined ? controller.signal : AbortSignal.any([signal, controller.signal]);
 }

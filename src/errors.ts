@@ -69,7 +69,16 @@ export class LambdaRequestsError extends Error {
   }
 }
 
-/** The URL names no valid function. `code` is `ERR_INVALID_TARGET`; the message says which part is wrong. */
+/**
+ * The URL names no valid function. `code` is `ERR_INVALID_TARGET`; the message says which part is wrong.
+ *
+ * @example
+ * try {
+ *   await session.get("http+lambda://orders/items");
+ * } catch (error) {
+ *   if (error instanceof InvalidTargetError) console.error(error.message);
+ * }
+ */
 export class InvalidTargetError extends LambdaRequestsError {
   static {
     InvalidTargetError.prototype.name = "InvalidTargetError";
@@ -80,7 +89,16 @@ export class InvalidTargetError extends LambdaRequestsError {
   }
 }
 
-/** A setting is missing or can't be. `code` is `ERR_CONFIGURATION`; the message lists where a value was looked for. */
+/**
+ * A setting is missing or can't be. `code` is `ERR_CONFIGURATION`; the message lists where a value was looked for.
+ *
+ * @example
+ * try {
+ *   await session.get("http+lambda://orders/items");
+ * } catch (error) {
+ *   if (error instanceof ConfigurationError) console.error(error.message);
+ * }
+ */
 export class ConfigurationError extends LambdaRequestsError {
   static {
     ConfigurationError.prototype.name = "ConfigurationError";
@@ -91,7 +109,16 @@ export class ConfigurationError extends LambdaRequestsError {
   }
 }
 
-/** The event is larger than Lambda takes. `code` is `ERR_PAYLOAD_TOO_LARGE`; nothing was sent. */
+/**
+ * The event is larger than Lambda takes. `code` is `ERR_PAYLOAD_TOO_LARGE`; nothing was sent.
+ *
+ * @example
+ * try {
+ *   await session.get("http+lambda://orders/items");
+ * } catch (error) {
+ *   if (error instanceof PayloadTooLargeError) console.error(error.size - error.limit, "bytes too many");
+ * }
+ */
 export class PayloadTooLargeError extends LambdaRequestsError {
   static {
     PayloadTooLargeError.prototype.name = "PayloadTooLargeError";
@@ -119,7 +146,16 @@ export interface InvokeErrorDetails extends ErrorDetails {
   readonly attempts?: number | undefined;
 }
 
-/** Lambda refused the call, or no answer came back. */
+/**
+ * Lambda refused the call, or no answer came back.
+ *
+ * @example
+ * try {
+ *   await session.get("http+lambda://orders/items");
+ * } catch (error) {
+ *   if (error instanceof InvokeError) console.error(error.code, error.outcome);
+ * }
+ */
 export class InvokeError extends LambdaRequestsError {
   static {
     InvokeError.prototype.name = "InvokeError";
@@ -152,14 +188,23 @@ export class InvokeError extends LambdaRequestsError {
   }
 }
 
-/** The `timeout` of the call ran out. `code` is `ERR_TIMEOUT`; the function may still be running. */
+/**
+ * The `timeout` of the call ran out. `code` is `ERR_TIMEOUT`; with the outcome `unknown`, the function may still run.
+ *
+ * @example
+ * try {
+ *   await session.get("http+lambda://orders/items");
+ * } catch (error) {
+ *   if (error instanceof TimeoutError) console.error(error.outcome);
+ * }
+ */
 export class TimeoutError extends InvokeError {
   static {
     TimeoutError.prototype.name = "TimeoutError";
   }
 
-  constructor(message: string, details: ErrorDetails) {
-    super(message, { ...details, code: "ERR_TIMEOUT", outcome: "unknown" });
+  constructor(message: string, details: ErrorDetails & { readonly outcome: Outcome }) {
+    super(message, { ...details, code: "ERR_TIMEOUT" });
   }
 }
 
@@ -171,7 +216,16 @@ export interface FunctionFailure {
   readonly stackTrace?: readonly string[];
 }
 
-/** The function failed, and `functionErrors: "throw"` was set. `code` is `ERR_FUNCTION`. */
+/**
+ * The function failed, and `functionErrors: "throw"` was set. `code` is `ERR_FUNCTION`.
+ *
+ * @example
+ * try {
+ *   await session.get("http+lambda://orders/items");
+ * } catch (error) {
+ *   if (error instanceof FunctionError) console.error(error.errorType, error.stackTrace);
+ * }
+ */
 export class FunctionError extends LambdaRequestsError implements FunctionFailure {
   static {
     FunctionError.prototype.name = "FunctionError";
@@ -195,7 +249,16 @@ export class FunctionError extends LambdaRequestsError implements FunctionFailur
   }
 }
 
-/** `raiseForStatus()` found a 4xx or 5xx. `code` is `ERR_HTTP_STATUS`. */
+/**
+ * `raiseForStatus()` found a 4xx or 5xx. `code` is `ERR_HTTP_STATUS`.
+ *
+ * @example
+ * try {
+ *   await session.get("http+lambda://orders/items");
+ * } catch (error) {
+ *   if (error instanceof HTTPError) console.error(await error.response.text());
+ * }
+ */
 export class HTTPError extends LambdaRequestsError {
   static {
     HTTPError.prototype.name = "HTTPError";
@@ -214,7 +277,16 @@ export class HTTPError extends LambdaRequestsError {
   }
 }
 
-/** The function redirected more often than `maxRedirects`. `code` is `ERR_TOO_MANY_REDIRECTS`. */
+/**
+ * The function redirected more often than `maxRedirects`. `code` is `ERR_TOO_MANY_REDIRECTS`.
+ *
+ * @example
+ * try {
+ *   await session.get("http+lambda://orders/items");
+ * } catch (error) {
+ *   if (error instanceof TooManyRedirectsError) console.error(error.request?.url);
+ * }
+ */
 export class TooManyRedirectsError extends LambdaRequestsError {
   static {
     TooManyRedirectsError.prototype.name = "TooManyRedirectsError";
@@ -228,6 +300,13 @@ export class TooManyRedirectsError extends LambdaRequestsError {
 /**
  * The function redirected out of itself. A function must not choose what else the caller's credentials invoke, so
  * this is refused. `code` is `ERR_UNSAFE_REDIRECT`; read the `Location` with `redirect: "manual"` and decide.
+ *
+ * @example
+ * try {
+ *   await session.get("http+lambda://orders/items");
+ * } catch (error) {
+ *   if (error instanceof UnsafeRedirectError) console.error(error.location);
+ * }
  */
 export class UnsafeRedirectError extends LambdaRequestsError {
   static {

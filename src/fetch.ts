@@ -15,7 +15,7 @@ import { decodeResult } from "./formats/result.ts";
 import { describeInvocation } from "./invocation-info.ts";
 import { abortable } from "./invoke/abortable.ts";
 import { readFunctionFailure } from "./invoke/function-failure.ts";
-import type { Invocation, InvocationResult } from "./invoke/invoker.ts";
+import { type Invocation, type InvocationResult, MAX_EVENT } from "./invoke/invoker.ts";
 import {
   type LambdaOptions,
   mergeRequestOptions,
@@ -24,7 +24,7 @@ import {
   type Settings,
 } from "./options.ts";
 import { followWithin, locationOf, redirectedRequest } from "./redirects.ts";
-import { type LambdaRequestInit, type ReadRequest, readRequest, toEventRequest } from "./request.ts";
+import { type LambdaRequestInit, type ReadRequest, readRequest, signalAndRedirect, toEventRequest } from "./request.ts";
 import { type LambdaResponse, toResponse } from "./response.ts";
 import { type LambdaUrl, parseLambdaUrl, type Target, withQualifier } from "./target.ts";
 
@@ -42,9 +42,6 @@ export interface Client {
   readonly fetch: LambdaFetch;
   close(): Promise<void>;
 }
-
-/** https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html: 6 MB. */
-const MAX_EVENT = 6 * 1024 * 1024;
 
 /**
  * Makes a `fetch` that calls functions by `http+lambda://function/path` and passes all other URLs on.
@@ -82,7 +79,8 @@ export const fetch: LambdaFetch = ((input: string | URL | Request, init?: Lambda
 /** The same with a way to close it. */
 export function createClient(settings: Settings): Client {
   return {
-    fetch: (async (input: string | URL | Request, init: LambdaRequestInit = {}) => {
+    fetch: (async (input: string | URL | Request, given?: LambdaRequestInit | null) => {
+      const init = given ?? {};
       const url = locate(input, settings.schemes);
       if (url === undefined) return settings.fetch(input as string, init as RequestInit);
       return call(settings, url, input, init);
@@ -107,10 +105,12 @@ async function call(
   init: LambdaRequestInit,
 ): Promise<LambdaResponse> {
   const start = performance.now();
+  let started = false;
   const options = mergeRequestOptions(settings.request, init.lambda);
-  const from = typeof input === "string" || input instanceof URL ? undefined : input;
-  const redirect = init.redirect ?? (from?.redirect === "follow" ? undefined : from?.redirect) ?? options.redirect;
-  const signal = init.signal === undefined ? from?.signal : init.signal;
+  if (init.redirect !== undefined && !["follow", "manual", "error"].includes(init.redirect)) {
+    throw new TypeError(`redirect has to be "follow", "manual" or "error", not ${JSON.stringify(init.redirect)}`);
+  }
+  const { signal, redirect = options.redirect } = signalAndRedirect(input, init);
 
   return withDeadline(signal, options.timeout, onTimeout, async (signal) => {
     // A body that is a stream may never end.
@@ -118,6 +118,7 @@ async function call(
     let current = { ...url, target: qualified(url.target, options, init) };
     const history: LambdaResponse[] = [];
     for (;;) {
+      started = true;
       const response = await send(settings, options, current, request, { start, history: [...history], signal });
       const location = locationOf(response.status, response.headers);
       if (location === undefined || redirect === "manual") return finish(response, options, current, request);
@@ -134,8 +135,11 @@ async function call(
   });
 
   function onTimeout(): TimeoutError {
-    const request = { method: init.method ?? from?.method ?? "GET", url: url.href };
-    return new TimeoutError(`no answer within ${options.timeout} ms; the function may still be running`, {
+    const method = init.method ?? (input instanceof Request ? input.method : "GET");
+    const request = { method, url: url.href };
+    const state = started ? "the function may still be running" : "nothing was sent";
+    return new TimeoutError(`no answer within ${options.timeout} ms; ${state}`, {
+      outcome: started ? "unknown" : "not-started",
       request,
       target: url.target,
     });
@@ -161,6 +165,9 @@ async function send(
   // An invoker of a user's own may not look at its signal.
   const result = await abortable(invoker.invoke(invocation, signal), signal);
   const elapsed = performance.now() - sent;
+  if (!(result?.payload instanceof Uint8Array)) {
+    throw new TypeError(`the invoker of ${target.functionName} has to give a result with a payload of bytes`);
+  }
 
   const functionError = result.functionError === undefined ? undefined : readFunctionFailure(result.payload);
   const parts = functionError === undefined ? resultParts(format, result, target) : failureParts(format, functionError);
@@ -175,11 +182,15 @@ async function send(
 }
 
 function encodeEvent(format: Format, event: EventRequest, target: Target, request: RequestSummary): Uint8Array {
-  const payload = Buffer.from(JSON.stringify(format.encode(event, target)));
-  if (payload.length <= MAX_EVENT) return payload;
+  // A body that is too large by itself is not encoded first: its event might not even fit into a string.
+  const isHopeless = (event.body?.length ?? 0) > MAX_EVENT;
+  const payload = isHopeless ? undefined : Buffer.from(JSON.stringify(format.encode(event, target)));
+  if (payload !== undefined && payload.length <= MAX_EVENT) return payload;
+  const size = payload?.length ?? event.body?.length ?? 0;
+  const url = request.url.length > 200 ? `${request.url.slice(0, 200)}…` : request.url;
   throw new PayloadTooLargeError(
-    `the event is ${payload.length} bytes, Lambda takes ${MAX_EVENT}; ${largestPart(event)}. Nothing was sent`,
-    { size: payload.length, limit: MAX_EVENT, request, target },
+    `the event is ${isHopeless ? "over " : ""}${size} bytes, Lambda takes ${MAX_EVENT}; ${largestPart(event)}. Nothing was sent`,
+    { size, limit: MAX_EVENT, request: { ...request, url }, target },
   );
 }
 

@@ -22,6 +22,7 @@ export {
   UnsafeRedirectError,
 } from "./errors.ts";
 export { createFetch, fetch, type LambdaFetch, type LambdaUrlText } from "./fetch.ts";
+export type { PayloadFormat } from "./formats/formats.ts";
 export type { InvocationInfo, InvocationReport } from "./invocation-info.ts";
 export { type AwsSettings, awsInvoker } from "./invoke/aws.ts";
 export type { AwsCredentials, CredentialsProvider } from "./invoke/credentials.ts";

@@ -1,5 +1,6 @@
 /** What is known about an invocation once it is over, and the REPORT line of its log. */
 import type { FunctionFailure } from "./errors.ts";
+import type { PayloadFormat } from "./formats/formats.ts";
 import type { InvocationResult } from "./invoke/invoker.ts";
 import type { Target } from "./target.ts";
 
@@ -27,7 +28,7 @@ export interface InvocationInfo {
   readonly attempts: number;
   /** Milliseconds from the event's sending to the result's last byte. */
   readonly elapsed: number;
-  readonly payloadFormat: string;
+  readonly payloadFormat: PayloadFormat;
   /** Present when the function failed; the response is a 502 then. */
   readonly functionError?: FunctionFailure;
   /** The end of the function's log, when `logs` was set. */

@@ -1,11 +1,12 @@
 /** Every option with its doc, checked and normalised once. */
 import { ConfigurationError } from "./errors.ts";
 import { FORMATS, type PayloadFormat } from "./formats/formats.ts";
-import { awsInvoker } from "./invoke/aws.ts";
+import { AWS_SETTING_NAMES, awsInvoker } from "./invoke/aws.ts";
 import type { AwsCredentials, CredentialsProvider } from "./invoke/credentials.ts";
 import { parseEndpointUrl } from "./invoke/endpoint.ts";
 import { type Handler, handlerInvoker } from "./invoke/handler.ts";
 import type { Invoker } from "./invoke/invoker.ts";
+import { checkOptionNames } from "./invoke/option-names.ts";
 import { DEFAULT_SCHEMES, parseFunction } from "./target.ts";
 
 /** Options of one request: in `init.lambda` of `fetch`, or beside `params` and the others of a `Session`'s methods. */
@@ -128,11 +129,12 @@ export interface Settings {
   readonly fetch: typeof globalThis.fetch;
 }
 
-type Check = readonly [is: (value: unknown) => boolean, expected: string];
+/** Whether a value can be an option's, and what else it has to be. */
+export type Check = readonly [is: (value: unknown) => boolean, expected: string];
 
 const isText = (value: unknown): boolean => typeof value === "string" && value !== "";
 const TEXT: Check = [isText, "a string"];
-const BOOLEAN: Check = [(value) => typeof value === "boolean", "true or false"];
+export const BOOLEAN: Check = [(value) => typeof value === "boolean", "true or false"];
 const FUNCTION: Check = [(value) => typeof value === "function", "a function"];
 
 const REQUEST_CHECKS: Readonly<Record<keyof RequestOptions, Check>> = {
@@ -145,7 +147,8 @@ const REQUEST_CHECKS: Readonly<Record<keyof RequestOptions, Check>> = {
   maxRedirects: [(value) => Number.isInteger(value) && (value as number) >= 0, "a whole number, 0 or more"],
 };
 
-const CHECKS: Readonly<Record<keyof LambdaOptions, Check>> = {
+/** The checks of the options of `createFetch`. */
+export const LAMBDA_CHECKS: Readonly<Record<keyof LambdaOptions, Check>> = {
   ...REQUEST_CHECKS,
   region: TEXT,
   profile: TEXT,
@@ -167,13 +170,13 @@ const CHECKS: Readonly<Record<keyof LambdaOptions, Check>> = {
 };
 
 /** Names of the options of `createFetch`; a `Session` has more. */
-export const LAMBDA_OPTION_NAMES: readonly string[] = Object.keys(CHECKS);
+export const LAMBDA_OPTION_NAMES: readonly string[] = Object.keys(LAMBDA_CHECKS);
 /** Names of the options of one request. */
 export const REQUEST_OPTION_NAMES: readonly string[] = Object.keys(REQUEST_CHECKS);
 
 /** @throws {ConfigurationError} for an unknown option, or a value that can't be. */
 export function normalizeOptions(options: LambdaOptions): Settings {
-  checkOptions(options, CHECKS);
+  checkOptions(options, LAMBDA_CHECKS);
   if (options.endpoint !== undefined) parseEndpointUrl(options.endpoint);
   const functions = new Map<string, Invoker>();
   for (const [name, handler] of Object.entries(options.functions ?? {})) {
@@ -198,7 +201,7 @@ export function normalizeOptions(options: LambdaOptions): Settings {
     ),
     schemes: normalizeSchemes(options.schemes ?? DEFAULT_SCHEMES),
     functions,
-    invoker: options.invoker ?? awsInvoker(options),
+    invoker: options.invoker ?? awsInvoker(pick(options, AWS_SETTING_NAMES)),
     fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),
   };
 }
@@ -211,25 +214,16 @@ export function mergeRequestOptions(settings: RequestSettings, options: RequestO
   return given.length === 0 ? settings : { ...settings, ...Object.fromEntries(given) };
 }
 
-/** @throws {ConfigurationError} for a name that is none of these. */
-export function checkNames(options: object, names: readonly string[]): void {
-  for (const name of Object.keys(options)) {
-    if (names.includes(name)) continue;
-    const meant = names.find((known) => known.toLowerCase() === name.toLowerCase());
-    const hint = meant === undefined ? `There are: ${[...names].sort().join(", ")}` : `It is spelled ${meant}`;
-    throw new ConfigurationError(`there is no option ${JSON.stringify(name)}. ${hint}`);
-  }
-}
-
 /** Those properties of an object that are set. */
 export function pick<Value extends object>(value: Value, names: readonly string[]): Partial<Value> {
   const entries = Object.entries(value).filter(([name, one]) => one !== undefined && names.includes(name));
   return Object.fromEntries(entries) as Partial<Value>;
 }
 
-function checkOptions(options: object, checks: Readonly<Record<string, Check>>): void {
+/** @throws {ConfigurationError} for an unknown option, or a value that can't be. */
+export function checkOptions(options: object, checks: Readonly<Record<string, Check>>): void {
   if (typeof options !== "object" || options === null) throw new ConfigurationError("options have to be an object");
-  checkNames(options, Object.keys(checks));
+  checkOptionNames(options, Object.keys(checks));
   for (const [name, value] of Object.entries(options)) {
     const check = checks[name];
     if (value === undefined || check === undefined) continue;

@@ -2,7 +2,7 @@
 import { findHeader } from "./formats/headers.ts";
 import type { BodyInput, HeadersInput } from "./request.ts";
 import { readHeaders } from "./request.ts";
-import { parseLambdaUrl } from "./target.ts";
+import { parseLambdaUrl, quote } from "./target.ts";
 
 /** A value of `params` or of a form; an array repeats its name, `undefined` and `null` leave it out. */
 export type ParamValue = string | number | boolean | bigint | null | undefined;
@@ -12,7 +12,9 @@ export type ParamsInput =
   | string
   | URLSearchParams
   | Iterable<readonly [name: string, value: ParamValue]>
-  | Readonly<Record<string, ParamValue | readonly ParamValue[]>>;
+  | Readonly<Record<string, ParamValue | readonly ParamValue[]>>
+  // For interfaces, which have no index signature; their values are checked when they are read.
+  | object;
 
 /** One file of `files`: its content, or its name, content and type. */
 export type FileInput =
@@ -23,18 +25,26 @@ export type FileInput =
 
 /** The options that make a body; at most one of `data` and `json`, and `files` only with an object of `data`. */
 export interface BodyOptions {
-  /** Text, bytes, a Blob, a stream or FormData as they are; an object or pairs as a form. */
+  /**
+   * Text, bytes, a Blob, a stream or FormData as they are; an object or pairs as a form.
+   * @default none
+   */
   readonly data?: BodyInput | Exclude<ParamsInput, string> | null | undefined;
-  /** Anything that `JSON.stringify` takes. */
+  /**
+   * Anything that `JSON.stringify` takes.
+   * @default none
+   */
   readonly json?: unknown;
-  /** Files of a multipart form, by field. */
+  /**
+   * Files of a multipart form, by field.
+   * @default none
+   */
   readonly files?: Readonly<Record<string, FileInput | readonly FileInput[]>> | undefined;
 }
 
 /** A URL ready to be fetched. */
 export interface LocatedUrl {
   readonly href: string;
-  readonly isLambda: boolean;
   readonly userinfo?: readonly [string, string];
 }
 
@@ -43,20 +53,28 @@ export function locateUrl(url: string | URL, params: readonly ParamsInput[], sch
   const lambda = parseLambdaUrl(url, schemes);
   if (lambda !== undefined) {
     const { userinfo } = lambda;
-    const located = { href: withParams(lambda.href, params), isLambda: true };
+    const located = { href: withParams(lambda.href, params) };
     return userinfo === undefined ? located : { ...located, userinfo };
   }
   if (!URL.canParse(String(url))) {
-    throw new TypeError(`${JSON.stringify(String(url))} is no URL; a function's begins with ${schemes[0]}//`);
+    throw new TypeError(`${quote(String(url))} is no URL; a function's begins with ${schemes[0]}//`);
   }
   const other = new URL(url);
   const { username, password } = other;
   other.username = "";
   other.password = "";
   other.hash = "";
-  const located = { href: withParams(other.href, params), isLambda: false };
+  const located = { href: withParams(other.href, params) };
   if (username === "" && password === "") return located;
-  return { ...located, userinfo: [decodeURIComponent(username), decodeURIComponent(password)] };
+  return { ...located, userinfo: [decodeUserinfo(username), decodeUserinfo(password)] };
+}
+
+function decodeUserinfo(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new TypeError("the user and password before @ are not percent-encoded UTF-8");
+  }
 }
 
 /** Later params take the place of earlier ones of the same name, `null` takes them away; those of the URL stay. */

@@ -2,7 +2,7 @@
 import { UnsafeRedirectError } from "./errors.ts";
 import { hostOf } from "./formats/headers.ts";
 import type { ReadRequest } from "./request.ts";
-import { type LambdaUrl, parseLambdaUrl } from "./target.ts";
+import { type LambdaUrl, parseLambdaUrl, quote, withoutUserinfo } from "./target.ts";
 
 const STATUSES = new Set([301, 302, 303, 307, 308]);
 /** They describe a body that a GET no longer has: https://fetch.spec.whatwg.org/#request-body-header-name */
@@ -31,11 +31,11 @@ export function followWithin(
   host: string | undefined,
   { method, schemes }: { method: string; schemes: readonly string[] },
 ): LambdaUrl {
-  const details = { location, request: { method, url: url.href }, target: url.target };
+  const details = { location: withoutUserinfo(location), request: { method, url: url.href }, target: url.target };
   const next = resolve(url, location, host ?? hostOf(url.target), schemes);
   if (next !== undefined && isSameFunction(url, next)) return next;
   throw new UnsafeRedirectError(
-    `${url.target.functionName} redirects out of itself, to ${JSON.stringify(location)}, which is not followed. ` +
+    `${url.target.functionName} redirects out of itself, to ${quote(location)}, which is not followed. ` +
       'Set redirect: "manual" (allowRedirects: false in a Session) to get this response and decide',
     details,
   );

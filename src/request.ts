@@ -1,4 +1,5 @@
 /** What a caller gave to `fetch`, as plain data: a method, a header list, a body. No `Request` object is made. */
+import { basicAuthorization } from "./auth.ts";
 import type { EventRequest, HeaderList } from "./formats/format.ts";
 import { checkHeader, findHeader, isToken } from "./formats/headers.ts";
 import type { RequestOptions } from "./options.ts";
@@ -19,10 +20,12 @@ export type BodyInput = NonNullable<RequestInit["body"]> | AsyncIterable<Uint8Ar
 
 /** The second argument of our `fetch`: the standard's, and `lambda`. */
 export interface LambdaRequestInit extends Omit<RequestInit, "headers" | "body"> {
-  headers?: HeadersInput;
-  body?: BodyInput | null;
+  /** Names keep their casing, and pairs and arrays keep values of one name apart. */
+  headers?: HeadersInput | undefined;
+  /** What `fetch` takes. A stream is collected first: an event is one JSON document. */
+  body?: BodyInput | null | undefined;
   /** Options of this request alone. They do not survive a `Request` object. */
-  lambda?: RequestOptions;
+  lambda?: RequestOptions | undefined;
 }
 
 /** A request read: everything that a redirect may change. */
@@ -69,6 +72,20 @@ export async function readRequest(
   return { method, headers, body };
 }
 
+/** What is said of signal and redirect: by `init`, or by a `Request`, of which `follow` is the default and says nothing. */
+export function signalAndRedirect(
+  input: string | URL | Request,
+  { signal, redirect }: LambdaRequestInit,
+): Pick<LambdaRequestInit, "signal" | "redirect"> {
+  const from = typeof input === "string" || input instanceof URL ? undefined : input;
+  const chosenSignal = signal === undefined ? from?.signal : signal;
+  const chosenRedirect = redirect ?? (from?.redirect === "follow" ? undefined : from?.redirect);
+  return {
+    ...(chosenSignal !== undefined && { signal: chosenSignal }),
+    ...(chosenRedirect !== undefined && { redirect: chosenRedirect }),
+  };
+}
+
 /** The request as a format encodes it: with the headers that `fetch` fills in. */
 export function toEventRequest({ method, headers, body }: ReadRequest, { path, query }: LambdaUrl): EventRequest {
   const filled = [...headers];
@@ -95,16 +112,6 @@ export function readHeaders(headers: HeadersInput): [name: string, value: string
     for (const one of Array.isArray(value) ? value : [value]) list.push([name, checkHeader(name, String(one))]);
   }
   return list;
-}
-
-/** RFC 7617, in UTF-8. */
-export function basicAuthorization(user: string, password: string): string {
-  if (user.includes(":")) throw new TypeError("a user name for Basic authorization can't hold a colon");
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: RFC 7617 forbids them
-  if (/[\u0000-\u001f\u007f]/.test(user + password)) {
-    throw new TypeError("user and password for Basic authorization can't hold a control character");
-  }
-  return `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
 }
 
 function checkMethod(method: string): string {

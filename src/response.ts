@@ -63,8 +63,11 @@ export class LambdaResponse extends StandardResponse {
   /** Milliseconds from the call to this response, redirects included. */
   readonly elapsed: number;
   readonly #facts: ResponseFacts;
+  /** Of a clone. The platform cancels the body of a response that nobody holds any more. */
+  // biome-ignore lint/correctness/noUnusedPrivateClassMembers: held, not read
+  #source: unknown;
 
-  /** @internal */
+  /** Made by `fetch` and a `Session`, which know the facts. */
   constructor(body: BodyOf, init: ResponseInit, facts: ResponseFacts) {
     super(body, init);
     this.#facts = facts;
@@ -93,8 +96,11 @@ export class LambdaResponse extends StandardResponse {
   }
 
   override clone(): LambdaResponse {
-    const { body, status, statusText, headers } = super.clone();
-    return new LambdaResponse(body, { status, statusText, headers }, this.#facts);
+    const copy = super.clone();
+    const { body, status, statusText, headers } = copy;
+    const clone = new LambdaResponse(body, { status, statusText, headers }, this.#facts);
+    clone.#source = copy;
+    return clone;
   }
 }
 
@@ -177,11 +183,11 @@ class BufferedResponse extends LambdaResponse {
   }
 
   override clone(): LambdaResponse {
-    if (this.bodyUsed) throw new TypeError("Response.clone: Body has already been consumed.");
+    if (this.bodyUsed || this.#standard?.body?.locked) {
+      throw new TypeError("Response.clone: Body has already been consumed.");
+    }
     const { status, statusText, headers } = this;
-    const init = { status, statusText, headers };
-    if (this.#standard === undefined) return new BufferedResponse(this.#bytes, init, this.#facts);
-    return new LambdaResponse(this.#standard.clone().body, init, this.#facts);
+    return new BufferedResponse(this.#bytes, { status, statusText, headers: new Headers(headers) }, this.#facts);
   }
 }
 

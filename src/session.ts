@@ -1,13 +1,19 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** {@link Session}: defaults that requests share, and a method for each verb. After `requests.Session`. */
 import { type Auth, applyAuth, checkAuth, type PreparedRequest } from "./auth.ts";
-import { withDeadline } from "./deadline.ts";
-import { HTTPError, TimeoutError } from "./errors.ts";
+import { withTimeout } from "./deadline.ts";
+import { ConfigurationError, HTTPError, TimeoutError } from "./errors.ts";
 import { type Client, createClient, type LambdaFetch, type LambdaUrlText } from "./fetch.ts";
 import { findHeader } from "./formats/headers.ts";
+import { abortable } from "./invoke/abortable.ts";
 import type { Invoker } from "./invoke/invoker.ts";
+import { checkOptionNames } from "./invoke/option-names.ts";
 import { canonicalPrefix, isUnder } from "./mounts.ts";
 import {
-  checkNames,
+  BOOLEAN,
+  type Check,
+  checkOptions,
+  LAMBDA_CHECKS,
   LAMBDA_OPTION_NAMES,
   type LambdaOptions,
   normalizeOptions,
@@ -26,10 +32,16 @@ import {
   type ParamsInput,
   setDefault,
 } from "./prepare.ts";
-import { type BodyInput, type HeadersInput, type LambdaRequestInit, readHeaders } from "./request.ts";
+import {
+  type BodyInput,
+  type HeadersInput,
+  type LambdaRequestInit,
+  readHeaders,
+  signalAndRedirect,
+} from "./request.ts";
 import { LambdaResponse } from "./response.ts";
 import { type ResponsePromise, withReaders } from "./response-promise.ts";
-import { parseLambdaUrl } from "./target.ts";
+import { parseLambdaUrl, quote } from "./target.ts";
 
 type OneOrMany<Value> = Value | readonly Value[];
 
@@ -43,7 +55,9 @@ export type AfterResponse = (response: Response, request: PreparedRequest) => Ho
 
 /** Functions that see each request and each response of a session. */
 export interface Hooks {
+  /** Called in this order before each request, auth included. */
   readonly beforeRequest?: OneOrMany<BeforeRequest> | undefined;
+  /** Called in this order with each response. */
   readonly afterResponse?: OneOrMany<AfterResponse> | undefined;
 }
 
@@ -78,19 +92,35 @@ export interface SessionOptions extends LambdaOptions {
 
 /** Options of one request of a {@link Session}. */
 export interface SessionRequestOptions extends Omit<RequestOptions, "redirect">, BodyOptions {
-  /** Query parameters, added to the URL's own; arrays repeat. */
+  /**
+   * Query parameters, added to the URL's own; arrays repeat.
+   * @default none
+   */
   readonly params?: ParamsInput | undefined;
-  /** Headers; `undefined` as a value leaves out one of the session's. */
+  /**
+   * Headers; `undefined` as a value leaves out one of the session's.
+   * @default none
+   */
   readonly headers?: HeadersInput | undefined;
-  /** Over the session's and the URL's; `null` for none. */
+  /**
+   * Over the session's and the URL's; `null` for none.
+   * @default the URL's user and password, or the session's
+   */
   readonly auth?: Auth | null | undefined;
   /**
    * Follow redirects within the function.
    * @default the session's `redirect`
    */
   readonly allowRedirects?: boolean | undefined;
+  /**
+   * Aborts the call.
+   * @default none
+   */
   readonly signal?: AbortSignal | null | undefined;
-  /** Over the session's. */
+  /**
+   * Throw an `HTTPError` for 4xx and 5xx.
+   * @default the session's
+   */
   readonly raiseForStatus?: boolean | undefined;
 }
 
@@ -104,7 +134,28 @@ const REQUEST_NAMES: readonly string[] = [
   ...REQUEST_OPTION_NAMES.filter((name) => name !== "redirect"),
   ...["params", "data", "json", "files", "headers", "auth", "allowRedirects", "signal", "raiseForStatus"],
 ];
-const SESSION_NAMES = ["headers", "params", "auth", "hooks", "raiseForStatus"];
+const isObject = (value: unknown): boolean => typeof value === "object" && value !== null;
+const isHook = (value: unknown): boolean => listOf(value).every((hook) => typeof hook === "function");
+
+const SESSION_CHECKS: Readonly<Record<keyof SessionOptions, Check>> = {
+  ...LAMBDA_CHECKS,
+  headers: [isObject, "an object, pairs or a Headers object"],
+  params: [(value) => isObject(value) || typeof value === "string", "an object, pairs or a query string"],
+  auth: [() => true, "[user, password] or a function"],
+  hooks: [
+    (value) => isObject(value) && Object.values(value as object).every(isHook),
+    "an object of functions, or of arrays of functions",
+  ],
+  raiseForStatus: BOOLEAN,
+};
+
+/** Where URLs under a prefix go. */
+interface Mount {
+  readonly prefix: string;
+  readonly client: Client;
+  /** A `fetch` of somebody else's, which knows nothing of our options. */
+  readonly isForeign: boolean;
+}
 
 /** One request on its way through a session. */
 interface SessionRequest {
@@ -140,21 +191,21 @@ export class Session {
   readonly #before: readonly BeforeRequest[];
   readonly #after: readonly AfterResponse[];
   readonly #raiseForStatus: boolean;
-  #mounts: { readonly prefix: string; readonly client: Client }[] = [];
+  #mounts: readonly Mount[] = [];
 
   /**
    * @param options See {@link SessionOptions}; each has its default there.
    * @throws {ConfigurationError} for an unknown option, or a value that can't be.
    */
   constructor(options: SessionOptions = {}) {
-    checkNames(options, [...LAMBDA_OPTION_NAMES, ...SESSION_NAMES]);
+    checkOptions(options, SESSION_CHECKS);
     this.#settings = normalizeOptions(pick(options, LAMBDA_OPTION_NAMES));
     this.#client = createClient(this.#settings);
     this.#headers = new Headers(readHeaders(options.headers ?? []));
     this.#params = options.params ?? {};
     this.#auth = options.auth ? checkAuth(options.auth) : null;
     const { hooks = {} } = options;
-    checkNames(hooks, ["beforeRequest", "afterResponse"]);
+    checkOptionNames(hooks, ["beforeRequest", "afterResponse"]);
     this.#before = listOf(hooks.beforeRequest);
     this.#after = listOf(hooks.afterResponse);
     this.#raiseForStatus = options.raiseForStatus ?? false;
@@ -183,12 +234,60 @@ export class Session {
     this.#auth = auth && checkAuth(auth);
   }
 
+  /**
+   * Reads something. GET: throws what {@link request} throws.
+   *
+   * @example
+   * await session.get("http+lambda://orders/items", { params: { limit: 10 } }).json();
+   */
   readonly get: Verb = this.#verb("GET");
+
+  /**
+   * Asks what may be done, as browsers do before a request to another origin. OPTIONS: throws what {@link request} throws.
+   *
+   * @example
+   * (await session.options("http+lambda://orders/items")).headers.get("allow");
+   */
   readonly options: Verb = this.#verb("OPTIONS");
+
+  /**
+   * Reads status and headers alone. HEAD: throws what {@link request} throws.
+   *
+   * @example
+   * (await session.head("http+lambda://orders/items")).headers.get("etag");
+   */
   readonly head: Verb = this.#verb("HEAD");
+
+  /**
+   * Sends something new. POST: throws what {@link request} throws.
+   *
+   * @example
+   * await session.post("http+lambda://orders/items", { json: { sku: "A-1" } });
+   */
   readonly post: Verb = this.#verb("POST");
+
+  /**
+   * Sends the whole of something. PUT: throws what {@link request} throws.
+   *
+   * @example
+   * await session.put("http+lambda://orders/items/1", { json: { sku: "A-2" } });
+   */
   readonly put: Verb = this.#verb("PUT");
+
+  /**
+   * Sends a change of something. PATCH: throws what {@link request} throws.
+   *
+   * @example
+   * await session.patch("http+lambda://orders/items/1", { json: { sku: "A-3" } });
+   */
   readonly patch: Verb = this.#verb("PATCH");
+
+  /**
+   * Removes something. DELETE: throws what {@link request} throws.
+   *
+   * @example
+   * await session.delete("http+lambda://orders/items/1");
+   */
   readonly delete: Verb = this.#verb("DELETE");
 
   /**
@@ -207,14 +306,16 @@ export class Session {
   /** The standard `fetch` with this session's defaults, for libraries that take one. */
   readonly fetch: LambdaFetch = (async (input: string | URL | Request, init: LambdaRequestInit = {}) => {
     const request = typeof input === "string" || input instanceof URL ? undefined : input;
-    const signal = init.signal === undefined ? request?.signal : init.signal;
-    const redirect = init.redirect ?? (request?.redirect === "follow" ? undefined : request?.redirect);
     return this.#send({
       method: init.method ?? request?.method ?? "GET",
       url: request === undefined ? (input as string | URL) : new URL(request.url),
       headers: init.headers ?? request?.headers,
       body: init.body ?? (request?.body as BodyInput | null | undefined) ?? null,
-      init: { ...init, ...(signal !== undefined && { signal }), ...(redirect !== undefined && { redirect }) },
+      init: {
+        ...(request !== undefined && fieldsOf(request)),
+        ...init,
+        ...signalAndRedirect(input, init),
+      },
     });
   }) as LambdaFetch;
 
@@ -223,16 +324,25 @@ export class Session {
    * segments of the canonical URL: `http+lambda://orders` does not catch `http+lambda://orders-admin`.
    *
    * @throws {InvalidTargetError} when a prefix of ours names no valid function.
+   * @throws {ConfigurationError} when it is no prefix of a URL, or the destination is neither.
    * @example
    * session.mount("http+lambda://orders", handlerInvoker(handler));
    * session.mount("https://api.example.com/", recordedFetch);
    */
   mount(prefix: string, destination: Invoker | typeof globalThis.fetch): void {
-    const client: Client =
-      typeof destination === "function"
-        ? { fetch: destination as LambdaFetch, close: async () => undefined }
-        : createClient({ ...this.#settings, functions: new Map(), invoker: destination });
-    this.#mounts = [{ prefix: canonicalPrefix(prefix, this.#settings.schemes), client }, ...this.#mounts].sort(
+    const { schemes } = this.#settings;
+    const isForeign = typeof destination === "function";
+    if (!isForeign && typeof destination?.invoke !== "function") {
+      throw new ConfigurationError(`what is mounted on ${quote(prefix)} has to be an invoker or a fetch`);
+    }
+    const canonical = canonicalPrefix(prefix, schemes);
+    if (!isForeign && !schemes.some((scheme) => canonical.startsWith(`${scheme}//`))) {
+      throw new ConfigurationError(`an invoker can't be mounted on ${quote(prefix)}: it names no function`);
+    }
+    const client: Client = isForeign
+      ? { fetch: destination as LambdaFetch, close: async () => undefined }
+      : createClient({ ...this.#settings, functions: new Map(), invoker: destination });
+    this.#mounts = [{ prefix: canonical, client, isForeign }, ...this.#mounts].sort(
       (a, b) => b.prefix.length - a.prefix.length,
     );
   }
@@ -252,7 +362,7 @@ export class Session {
   }
 
   async #request(method: string, url: string | URL, options: SessionRequestOptions): Promise<Response> {
-    checkNames(options, REQUEST_NAMES);
+    checkOptionNames(options, REQUEST_NAMES);
     const { params, headers, auth, allowRedirects, signal, raiseForStatus } = options;
     return this.#send({
       method: method.toUpperCase(),
@@ -278,7 +388,7 @@ export class Session {
     setDefault(headers, "Content-Type", request.contentType);
     const auth = this.#authFor(request, located);
     if (auth === null && this.#before.length + this.#after.length === 0) {
-      return this.#raise(request, await this.#dispatch(located.href, { ...request, headers }));
+      return this.#raise(request, located.href, await this.#dispatch(located.href, { ...request, headers }));
     }
 
     const { method, body } = request;
@@ -286,11 +396,11 @@ export class Session {
     if (auth !== null) await applyAuth(auth, prepared);
     for (const hook of this.#before) {
       const answer = await hook(prepared);
-      if (answer !== undefined) return this.#raise(request, await this.#seen(answer, prepared));
+      if (answer !== undefined) return this.#raise(request, located.href, await this.#seen(answer, prepared));
     }
     const sent = { ...request, method: prepared.method, body: prepared.body as BodyInput | null };
     const response = await this.#dispatch(prepared.url, { ...sent, headers: keepUntouched(headers, prepared.headers) });
-    return this.#raise(request, await this.#seen(response, prepared));
+    return this.#raise(request, located.href, await this.#seen(response, prepared));
   }
 
   /** The nearest one: the request's, its own header, the URL's, the session's. */
@@ -301,18 +411,21 @@ export class Session {
   }
 
   async #dispatch(href: string, { method, headers, body, init }: SessionRequest): Promise<Response> {
-    const { fetch } = this.#mounts.find(({ prefix }) => isUnder(href, prefix))?.client ?? this.#client;
+    const mount = this.#mounts.find(({ prefix }) => isUnder(href, prefix));
+    const { fetch } = mount?.client ?? this.#client;
     const whole = { ...init, method, headers: headers ?? [], body };
-    if (parseLambdaUrl(href, this.#settings.schemes) !== undefined) return fetch(href, whole);
-    // The platform's fetch knows no time limit, and wants to be told that a stream is sent.
+    const isForeign = mount?.isForeign ?? parseLambdaUrl(href, this.#settings.schemes) === undefined;
+    if (!isForeign) return fetch(href, whole);
+    // Another's fetch knows none of our options, and wants to be told that a stream is sent.
     const { lambda, ...standard } = { ...whole, ...(isStream(body) && { duplex: "half" }) };
     standard.redirect ??= this.#settings.request.redirect;
     const timeout = lambda?.timeout ?? this.#settings.request.timeout;
-    const onTimeout = (): Error =>
-      new TimeoutError(`no answer within ${timeout} ms`, { request: { method, url: href } });
-    return withDeadline(init.signal, timeout, onTimeout, (signal) =>
-      fetch(href, { ...standard, ...(signal !== undefined && { signal }) } as LambdaRequestInit),
-    );
+    const signal = withTimeout(init.signal ?? undefined, timeout, () => {
+      const details = { request: { method, url: href }, outcome: "unknown" as const };
+      return new TimeoutError(`no answer within ${timeout} ms`, details);
+    });
+    const sent = fetch(href, { ...standard, ...(signal !== undefined && { signal }) } as LambdaRequestInit);
+    return abortable(sent, signal);
   }
 
   async #seen(response: Response, prepared: PreparedRequest): Promise<Response> {
@@ -321,10 +434,10 @@ export class Session {
     return current;
   }
 
-  #raise({ raiseForStatus, method }: SessionRequest, response: Response): Response {
+  #raise({ raiseForStatus, method }: SessionRequest, href: string, response: Response): Response {
     if (!(raiseForStatus ?? this.#raiseForStatus) || response.status < 400) return response;
     if (response instanceof LambdaResponse) return response.raiseForStatus();
-    throw new HTTPError(response, { request: { method, url: response.url } });
+    throw new HTTPError(response, { request: { method, url: response.url || href } });
   }
 }
 
@@ -335,4 +448,10 @@ function listOf<Value>(value: OneOrMany<Value> | undefined): readonly Value[] {
 
 function isStream(body: BodyInput | null): boolean {
   return body !== null && typeof body === "object" && Symbol.asyncIterator in body;
+}
+
+/** What a `Request` says to the platform's fetch besides its URL, method, headers and body. */
+function fieldsOf({ cache, credentials, integrity, keepalive, mode, referrer, referrerPolicy }: Request): object {
+  const policy = referrerPolicy === "" ? {} : { referrerPolicy };
+  return { cache, credentials, integrity, keepalive, referrer, ...policy, ...(mode !== "navigate" && { mode }) };
 }

@@ -314,9 +314,13 @@ function tooLong(name: string, limit: number): InvalidTargetError {
   return new InvalidTargetError(`${quote(name)} is ${name.length} characters long; Lambda takes ${limit}`);
 }
 
-/** For messages: short, with control characters visible and no user or password. */
-function quote(text: string): string {
-  // Also where the slashes before them were forgotten.
-  const safe = text.replace(/^([^/?#@:]*:\/*|\/+)[^/?#]*@/, "$1");
+/** For messages: short, with control characters visible and no user or password. @internal */
+export function quote(text: string): string {
+  const safe = withoutUserinfo(text);
   return JSON.stringify(safe.length > 200 ? `${safe.slice(0, 200)}…` : safe);
+}
+
+/** A URL as text, without user and password; also where the slashes before them were forgotten. @internal */
+export function withoutUserinfo(url: string): string {
+  return url.replace(/^([^/?#@:]*:\/*|\/+)[^/?#]*@/, "$1");
 }

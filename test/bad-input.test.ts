@@ -360,8 +360,9 @@ describe("auth", () => {
     expect((await refused(() => session.get(APP, { auth: auth as never }), TypeError)).message).toBe(expected);
     expect((await refused(() => new Session({ invoker, auth: auth as never }), TypeError)).message).toBe(expected);
     const changed = new Session({ invoker });
-    changed.auth = auth as never;
-    expect((await refused(() => changed.get(APP), TypeError)).message).toBe(expected);
+    expect(() => {
+      changed.auth = auth as never;
+    }).toThrow(new TypeError(expected));
   });
 
   test.each<[string, [string, string], RegExp]>([
@@ -417,4 +418,53 @@ describe("an event over 6 MB", () => {
     const body = "a".repeat(LIMIT);
     await refused(() => fetch(APP, { method: "POST", body }), PayloadTooLargeError);
   });
+});
+
+describe("a session's own options", () => {
+  test.each<[object | null, string]>([
+    [{ hooks: { beforeRequest: 5 } }, "the option hooks has to be an object of functions"],
+    [{ hooks: null }, "the option hooks has to be an object of functions"],
+    [{ raiseForStatus: "no" }, "the option raiseForStatus has to be true or false"],
+    [{ params: 5 }, "the option params has to be an object"],
+    [{ headers: 5 }, "the option headers has to be an object"],
+    [null, "options have to be an object"],
+  ])("%j: refused by its name", (options, message) => {
+    expect(() => new Session(options as never)).toThrow(ConfigurationError);
+    expect(() => new Session(options as never)).toThrow(message);
+  });
+
+  test("what is mounted has to be an invoker or a fetch, and an invoker needs a function's URL", () => {
+    const session = new Session({ invoker });
+    for (const destination of [undefined, null, {}, "x"]) {
+      expect(() => session.mount("http+lambda://a", destination as never)).toThrow(/has to be an invoker or a fetch/);
+    }
+    expect(() => session.mount("https://example.com/", invoker)).toThrow(/an invoker can't be mounted on/);
+  });
+});
+
+describe("a body too large to be a string", () => {
+  test.each([420_000_000, 7_000_000])("%i bytes are refused before they are encoded", async (size) => {
+    const body = new Uint8Array(size);
+    const error = await refused(() => fetch(APP, { method: "POST", body }), PayloadTooLargeError);
+    expect(error).toMatchObject({ size, limit: 6 * 1024 * 1024 });
+    expect(error.message).toContain(`over ${size} bytes, Lambda takes 6291456; the largest part is the body`);
+  });
+
+  test("a huge query does not fill the message", async () => {
+    const error = await refused(() => fetch(`${APP}?${"x".repeat(7_000_000)}`), PayloadTooLargeError);
+    expect(error.message.length).toBeLessThan(1000);
+    expect(error.message).toContain("the largest part is the query");
+  });
+});
+
+describe("a password", () => {
+  test("is not in the message about a URL that is none", async () => {
+    const error = await refused(() => session.get(`//user:${SECRET}@host/`), TypeError);
+    expect(error.message).not.toContain(SECRET);
+    expect((await refused(() => session.get(`http://a%ZZ:${SECRET}@h/`), TypeError)).message).not.toContain(SECRET);
+  });
+});
+
+test("redirect has to be a word that fetch knows", async () => {
+  await refused(() => fetch(APP, { redirect: "foo" as never }), TypeError);
 });

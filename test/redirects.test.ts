@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import { describe, expect, test } from "vitest";
 import { TooManyRedirectsError, UnsafeRedirectError } from "../src/errors.ts";
 import { createFetch, type LambdaFetch } from "../src/fetch.ts";
@@ -221,7 +222,6 @@ describe("out of the function: refused", () => {
     ["http+lambda://app/from", "https://example.com/to"],
     ["http+lambda://app/from", "https://app:8443/to"],
     ["http+lambda://app/from", "https://app.example.com/to"],
-    ["http+lambda://app/from", "https://example.com@app.evil/to"],
     ["http+lambda://prod.app/from", "https://prod.app/to"],
     ["http+lambda://app/from", "http://169.254.169.254/latest/meta-data/"],
     ["http+lambda://app/from", "file:///etc/passwd"],
@@ -245,6 +245,13 @@ describe("out of the function: refused", () => {
     expect(error.message).toContain('redirect: "manual"');
     expect(hops).toHaveLength(1);
     expect(other).toEqual([]);
+  });
+
+  test("a user and a password in the Location are not repeated", async () => {
+    const { invoker } = redirecting("https://ada:sesame@app.evil/to");
+    const error = await rejection(createFetch({ invoker })("http+lambda://app/from"));
+    expect(error).toMatchObject({ name: "UnsafeRedirectError", location: "https://app.evil/to" });
+    expect(inspect(error)).not.toContain("sesame");
   });
 
   test("after a redirect within it", async () => {

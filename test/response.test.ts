@@ -1,6 +1,8 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { inspect } from "node:util";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import * as zlib from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { FunctionError, HTTPError } from "../src/errors.ts";
@@ -9,7 +11,7 @@ import { writeFrame } from "../src/formats/stream.ts";
 import { parseReport } from "../src/invocation-info.ts";
 import type { Invocation, InvocationResult } from "../src/invoke/invoker.ts";
 import type { LambdaRequestInit } from "../src/request.ts";
-import { LambdaResponse } from "../src/response.ts";
+import { LambdaResponse, type ResponseFacts } from "../src/response.ts";
 
 const URL_ = "http+lambda://app/v1?a=1";
 
@@ -213,6 +215,28 @@ describe("its stream", () => {
     expect(await passedOn.text()).toBe("héllo");
     expect(response.bodyUsed).toBe(true);
   });
+});
+
+describe("a clone and the garbage collector", () => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+
+  test.each(["buffered", "streamed"])("%s: its body is there as long as it is", async (kind) => {
+    const original = await answer({ statusCode: 200, body: "hello" });
+    const response =
+      kind === "buffered" ? original : new LambdaResponse(new Blob(["hello"]).stream(), {}, factsOf(original));
+    expect(response.body).not.toBeNull();
+    const copy = response.clone();
+    for (let turn = 0; turn < 5; turn++) {
+      collect();
+      await new Promise(setImmediate);
+    }
+    expect([await response.text(), await copy.text()]).toEqual(["hello", "hello"]);
+  });
+
+  function factsOf({ invocation, history, elapsed, url }: LambdaResponse): ResponseFacts {
+    return { request: { method: "GET", url }, target: { functionName: "app" }, invocation, history, elapsed };
+  }
 });
 
 describe("a clone", () => {
@@ -598,7 +622,7 @@ describe("a result that is no response", () => {
   test.each<[string, string | Uint8Array, RegExp]>([
     ["nothing", "", /^app returned no HTTP response: the function returned null;/],
     ["null", "null", /^app returned no HTTP response: the function returned null;/],
-    ["text", '"hello"', /^app returned no HTTP response: the function returned a string;/],
+    ["text", '"hello"', /^app returned no HTTP response: the function returned a string \(.+\);/],
     ["another object", '{"hello":1}', /^app returned no HTTP response: .* the key "hello"/],
     ["a status that can't be", '{"statusCode":42}', /^app returned no HTTP response: statusCode is 42,/],
     [

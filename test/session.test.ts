@@ -744,6 +744,78 @@ test("a session that is logged shows no secret", () => {
   expect(JSON.stringify(session)).not.toContain("sesame");
 });
 
+describe("a fetch of somebody else's", () => {
+  test("on a function's URL has the time limit and the signal too", async () => {
+    const session = new Session();
+    const inits: RequestInit[] = [];
+    session.mount("http+lambda://f", (async (_input: unknown, init: RequestInit) => {
+      inits.push(init);
+      return new Promise(() => undefined);
+    }) as never);
+    await expect(session.get("http+lambda://f/", { timeout: 1 })).rejects.toBeInstanceOf(TimeoutError);
+    expect(inits[0]?.signal?.aborted).toBe(true);
+    expect(inits[0]).not.toHaveProperty("lambda");
+    const body = new Blob(["x"]).stream();
+    await expect(session.post("http+lambda://f/", { data: body, timeout: 1 })).rejects.toBeInstanceOf(TimeoutError);
+    expect(inits[1]).toHaveProperty("duplex", "half");
+  });
+
+  test("a caller's signal and the time limit reach a body that stalls", async () => {
+    const server = createServer((_request, response) => void response.write("head"));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    try {
+      const controller = new AbortController();
+      const response = await new Session().get(url, { signal: controller.signal, timeout: 60_000 });
+      const reading = response.text();
+      controller.abort(new RangeError("enough"));
+      await expect(reading).rejects.toThrow("enough");
+      const late = await new Session().get(url, { timeout: 300 });
+      await expect(late.text()).rejects.toBeInstanceOf(TimeoutError);
+    } finally {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    }
+  });
+
+  test("gets what a Request says to it", async () => {
+    const inits: RequestInit[] = [];
+    const session = new Session({
+      fetch: (async (_input: unknown, init: RequestInit) => {
+        inits.push(init);
+        return new Response("ok");
+      }) as never,
+    });
+    await session.fetch(
+      new Request("https://example.com/", { integrity: "sha256-abc", cache: "no-store" } as RequestInit),
+    );
+    expect(inits[0]).toMatchObject({ integrity: "sha256-abc", cache: "no-store" });
+  });
+
+  test("its bad status is named with the URL", async () => {
+    const session = new Session({ raiseForStatus: true });
+    session.mount("https://", async () => new Response("no", { status: 404 }));
+    await expect(session.get("https://example.com/a")).rejects.toThrow("GET https://example.com/a: 404");
+  });
+});
+
+test("a time limit that runs out before anything is sent says so", async () => {
+  const session = new Session({ invoker: { invoke: () => new Promise(() => undefined) } });
+  const endless = new ReadableStream({ pull: () => new Promise(() => undefined) });
+  const error = await session.post(APP, { data: endless, timeout: 1 }).catch((error: unknown) => error);
+  expect(error).toMatchObject({ name: "TimeoutError", outcome: "not-started" });
+  expect(String(error)).toContain("nothing was sent");
+  expect(await session.get(APP, { timeout: 1 }).catch((error: unknown) => error)).toMatchObject({ outcome: "unknown" });
+});
+
+test.each([undefined, {}, { payload: "{}" }])(
+  "an invoker that gives %j is told what it has to give",
+  async (result) => {
+    const session = new Session({ invoker: { invoke: async () => result as never } });
+    await expect(session.get(APP)).rejects.toThrow("the invoker of app has to give a result with a payload of bytes");
+  },
+);
+
 describe("mount of a scheme alone", () => {
   test("catches all of it, and nothing else", async () => {
     const session = echoing();

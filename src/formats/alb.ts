@@ -13,11 +13,11 @@ import {
   findHeader,
   hostOf,
   isHopByHop,
-  kindOf,
   type MultiValues,
   mergeResultHeaders,
   type SingleValues,
 } from "./headers.ts";
+import { kindOf } from "./show.ts";
 import { decodeStatus } from "./status.ts";
 import { forwardedFor, traceId } from "./synthetic.ts";
 

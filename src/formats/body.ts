@@ -1,7 +1,7 @@
 /** Bytes <-> the text or base64 of an event's and a result's `body`. */
 import { isUtf8 } from "node:buffer";
 import { InvalidResultError } from "./format.ts";
-import { kindOf, show } from "./headers.ts";
+import { kindOf, show } from "./show.ts";
 
 const TEXT_TYPE = /^(?:text\/.*|application\/(?:json|xml|javascript|x-www-form-urlencoded)|.*\+(?:json|xml))$/;
 

@@ -29,6 +29,7 @@ const EXPECTATIONS: readonly (readonly [says: RegExp, formats: string])[] = [
   [/\b(?:rawPath|rawQueryString|routeKey)\b/, PAYLOAD_2],
   [/^KeyError 'http'$|missing field `http`/, PAYLOAD_2],
   [/requestContext[\s"',.?[\]]+http\b/, PAYLOAD_2],
+  // `event.requestContext.http.method`, and nothing in the message tells it from another's: so the hint says "if".
   [/undefined \(reading 'method'\)/, PAYLOAD_2],
   // serverless-express
   [/Unable to determine event source based on event/, ANY_OTHER],

@@ -1,6 +1,7 @@
 /** Header fields: what HTTP allows in them, the two maps of an event, and the maps of a result. */
 import type { Target } from "../target.ts";
 import { type HeaderList, InvalidResultError } from "./format.ts";
+import { kindOf, show } from "./show.ts";
 
 /** `name -> value`. Without a prototype, so that a header named `__proto__` is a header. */
 export type SingleValues = Record<string, string>;
@@ -144,21 +145,4 @@ function resultHeader(key: string, name: string, value: unknown): string {
 
 function sameList(values: readonly string[], joined: string): boolean {
   return values.length > 1 && (joined === values.join(", ") || joined === values.join(","));
-}
-
-/** What a value is, for messages. */
-export function kindOf(value: unknown): string {
-  if (value === null) return "null";
-  if (Array.isArray(value)) return "an array";
-  return typeof value === "object" ? "an object" : `a ${typeof value}`;
-}
-
-/** A value for messages, cut where it is long; what it is, where it is nested too deep to be written. */
-export function show(value: unknown): string {
-  try {
-    const text = JSON.stringify(value) ?? String(value);
-    return text.length > 100 ? `${text.slice(0, 100)}…` : text;
-  } catch {
-    return kindOf(value);
-  }
 }

@@ -13,12 +13,11 @@ import {
   emptyValues,
   findHeader,
   hostOf,
-  kindOf,
   type MultiValues,
   mergeResultHeaders,
   type SingleValues,
-  show,
 } from "./headers.ts";
+import { kindOf, show } from "./show.ts";
 import { decodeStatus } from "./status.ts";
 import { extendedRequestId, firstLabel, forwardedFor, requestTime, SOURCE_IP, STAGE, traceId } from "./synthetic.ts";
 

@@ -1,6 +1,6 @@
 /** The `statusCode` of a result. */
 import { InvalidResultError } from "./format.ts";
-import { show } from "./headers.ts";
+import { show } from "./show.ts";
 
 /** A number, or one in a string, of which a `Response` can be made. None: 200. */
 export function decodeStatus(statusCode: unknown): number {

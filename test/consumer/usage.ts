@@ -7,10 +7,15 @@ import {
   type LambdaFetch,
   type LambdaResponse,
   LambdaResponse as LambdaResponseClass,
+  type PayloadFormat,
   parseTarget,
   Session,
   type Target,
 } from "lambda-requests";
+
+interface Query {
+  limit: number;
+}
 
 interface Order {
   id: number;
@@ -34,6 +39,12 @@ export async function use(session: Session, name: string, anywhere: string): Pro
   const plain: Response = await session.get("https://example.com/");
   const either: Response = await fetch(anywhere);
   if (either instanceof LambdaResponseClass) void either.invocation;
+  const query: Query = { limit: 1 };
+  await session.get("http+lambda://orders/v1", { params: query });
+  await fetch("http+lambda://orders/", { lambda: undefined, headers: undefined, body: undefined });
+  // @ts-expect-error: made by fetch, not by hand
+  new LambdaResponseClass("x");
+  const format: PayloadFormat = response.invocation.payloadFormat;
   const { get, put } = session;
   await put("http+lambda://orders/v1", {
     data: new Uint8Array(3),
@@ -53,7 +64,7 @@ export async function use(session: Session, name: string, anywhere: string): Pro
   createFetch({ regoin: "eu-west-1" });
   // @ts-expect-error: a target is read, not written
   target.functionName = "other";
-  void [requestId, templated, asStandard, order, unknown, bytes];
+  void [format, requestId, templated, asStandard, order, unknown, bytes];
 }
 
 export const mock: Invoker = { invoke: async ({ payload }) => ({ payload }) };

@@ -432,11 +432,15 @@ describe("decode", () => {
     ["status 200.5", { statusCode: 200.5 }, /^statusCode is 200.5,/],
     ["a boolean status", { statusCode: true }, /^statusCode is true,/],
     ["a status object", { statusCode: { a: 1 } }, /^statusCode is {"a":1},/],
-    ["headers as text", { headers: "a: b" }, /^headers is a string, not an object$/],
-    ["headers as pairs", { headers: [["a", "b"]] }, /^headers is an array, not an object$/],
-    ["a header that is an object", { headers: { "x-a": {} } }, /^headers\["x-a"\] is an object, not a string$/],
-    ["multiValueHeaders", { multiValueHeaders: { a: "1" } }, /^multiValueHeaders\["a"\] is a string, not an array$/],
-    ["cookies as text", { cookies: "a=1" }, /^cookies is a string, not an array$/],
+    ["headers as text", { headers: "a: b" }, /^headers is a string \(.+\), not an object$/],
+    ["headers as pairs", { headers: [["a", "b"]] }, /^headers is an array \(.+\), not an object$/],
+    ["a header that is an object", { headers: { "x-a": {} } }, /^headers\["x-a"\] is an object \(.+\), not a string$/],
+    [
+      "multiValueHeaders",
+      { multiValueHeaders: { a: "1" } },
+      /^multiValueHeaders\["a"\] is a string \(.+\), not an array$/,
+    ],
+    ["cookies as text", { cookies: "a=1" }, /^cookies is a string \(.+\), not an array$/],
     ["a cookie that is null", { cookies: [null] }, /^cookies\["set-cookie"\] is null, not a string$/],
     ["a newline in a cookie", { cookies: ["a=1\nb"] }, /^in cookies, the value of the header set-cookie holds U\+000A/],
     ["a bad header name", { headers: { "a b": "1" } }, /^in headers, "a b" is no header name$/],
@@ -447,7 +451,7 @@ describe("decode", () => {
     [
       "an object as base64",
       { body: {}, isBase64Encoded: true },
-      /^isBase64Encoded is true, but body is an object, not a string$/,
+      /^isBase64Encoded is true, but body is an object \(.+\), not a string$/,
     ],
     ["text as base64", { body: "héllo!", isBase64Encoded: true }, /^isBase64Encoded is true, but body is not base64$/],
   ])("refused: %s", (_name, result, message) => {
@@ -482,7 +486,7 @@ describe("through fetch", () => {
   test("a result that is no response is a 502 that says why", async () => {
     const response = await answer({ statusCode: 200, headers: { "x-a": {} } });
     expect(response.status).toBe(502);
-    expect(await response.text()).toBe('app returned no HTTP response: headers["x-a"] is an object, not a string');
+    expect(await response.text()).toBe('app returned no HTTP response: headers["x-a"] is an object ({}), not a string');
   });
 
   test("two cookies stay two", async () => {

@@ -33,13 +33,12 @@ export type { BodyOptions, FileInput, ParamsInput, ParamValue } from "./prepare.
 export type { BodyInput, HeadersInput, LambdaRequestInit } from "./request.ts";
 export { LambdaResponse } from "./response.ts";
 export type { ResponsePromise } from "./response-promise.ts";
-export {
-  type AfterResponse,
-  type BeforeRequest,
-  type Hooks,
-  Session,
-  type SessionOptions,
-  type SessionRequestOptions,
-  type Verb,
-} from "./session.ts";
+export { Session, type Verb } from "./session.ts";
+export type {
+  AfterResponse,
+  BeforeRequest,
+  Hooks,
+  SessionOptions,
+  SessionRequestOptions,
+} from "./session-options.ts";
 export { formatTarget, parseTarget, type Target } from "./target.ts";

@@ -10,20 +10,14 @@ import type { Invoker } from "./invoke/invoker.ts";
 import { checkOptionNames } from "./invoke/option-names.ts";
 import { canonicalPrefix, isUnder } from "./mounts.ts";
 import {
-  BOOLEAN,
-  type Check,
   checkOptions,
-  LAMBDA_CHECKS,
   LAMBDA_OPTION_NAMES,
-  type LambdaOptions,
   normalizeOptions,
   pick,
   REQUEST_OPTION_NAMES,
-  type RequestOptions,
   type Settings,
 } from "./options.ts";
 import {
-  type BodyOptions,
   keepUntouched,
   type LocatedUrl,
   locateUrl,
@@ -41,113 +35,22 @@ import {
 } from "./request.ts";
 import { LambdaResponse } from "./response.ts";
 import { type ResponsePromise, withReaders } from "./response-promise.ts";
+import {
+  type AfterResponse,
+  type BeforeRequest,
+  listOf,
+  REQUEST_NAMES,
+  SESSION_CHECKS,
+  type SessionOptions,
+  type SessionRequestOptions,
+} from "./session-options.ts";
 import { parseLambdaUrl, quote } from "./target.ts";
-
-type OneOrMany<Value> = Value | readonly Value[];
-
-/** What a hook may answer with; nothing leaves things as they are. */
-// biome-ignore lint/suspicious/noConfusingVoidType: a hook that returns nothing is typed void
-type HookAnswer = Response | undefined | void;
-/** Called before each request, may change it, and may answer it by returning a response. */
-export type BeforeRequest = (request: PreparedRequest) => HookAnswer | Promise<HookAnswer>;
-/** Called with each response, and may return another in its place. */
-export type AfterResponse = (response: Response, request: PreparedRequest) => HookAnswer | Promise<HookAnswer>;
-
-/** Functions that see each request and each response of a session. */
-export interface Hooks {
-  /** Called in this order before each request, auth included. */
-  readonly beforeRequest?: OneOrMany<BeforeRequest> | undefined;
-  /** Called in this order with each response. */
-  readonly afterResponse?: OneOrMany<AfterResponse> | undefined;
-}
-
-/** Options of a {@link Session}: those of `createFetch`, and what every request inherits. */
-export interface SessionOptions extends LambdaOptions {
-  /**
-   * Headers of every request. A request's own take their place.
-   * @default none
-   */
-  readonly headers?: HeadersInput | undefined;
-  /**
-   * Query parameters of every request. A request's own take their place.
-   * @default none
-   */
-  readonly params?: ParamsInput | undefined;
-  /**
-   * `[user, password]`, or a function that puts into a request what the app wants.
-   * @default none
-   */
-  readonly auth?: Auth | null | undefined;
-  /**
-   * Functions that see each request and response.
-   * @default none
-   */
-  readonly hooks?: Hooks | undefined;
-  /**
-   * Throw an `HTTPError` for 4xx and 5xx.
-   * @default false
-   */
-  readonly raiseForStatus?: boolean | undefined;
-}
-
-/** Options of one request of a {@link Session}. */
-export interface SessionRequestOptions extends Omit<RequestOptions, "redirect">, BodyOptions {
-  /**
-   * Query parameters, added to the URL's own; arrays repeat.
-   * @default none
-   */
-  readonly params?: ParamsInput | undefined;
-  /**
-   * Headers; `undefined` as a value leaves out one of the session's.
-   * @default none
-   */
-  readonly headers?: HeadersInput | undefined;
-  /**
-   * Over the session's and the URL's; `null` for none.
-   * @default the URL's user and password, or the session's
-   */
-  readonly auth?: Auth | null | undefined;
-  /**
-   * Follow redirects within the function.
-   * @default the session's `redirect`
-   */
-  readonly allowRedirects?: boolean | undefined;
-  /**
-   * Aborts the call.
-   * @default none
-   */
-  readonly signal?: AbortSignal | null | undefined;
-  /**
-   * Throw an `HTTPError` for 4xx and 5xx.
-   * @default the session's
-   */
-  readonly raiseForStatus?: boolean | undefined;
-}
 
 /** A verb of a {@link Session}. */
 export interface Verb {
   (url: LambdaUrlText, options?: SessionRequestOptions): ResponsePromise<LambdaResponse>;
   (url: string | URL, options?: SessionRequestOptions): ResponsePromise<Response>;
 }
-
-const REQUEST_NAMES: readonly string[] = [
-  ...REQUEST_OPTION_NAMES.filter((name) => name !== "redirect"),
-  ...["params", "data", "json", "files", "headers", "auth", "allowRedirects", "signal", "raiseForStatus"],
-];
-const isObject = (value: unknown): boolean => typeof value === "object" && value !== null;
-const isHook = (value: unknown): boolean => listOf(value).every((hook) => typeof hook === "function");
-
-const SESSION_CHECKS: Readonly<Record<keyof SessionOptions, Check>> = {
-  ...LAMBDA_CHECKS,
-  headers: [isObject, "an object, pairs or a Headers object"],
-  params: [(value) => isObject(value) || typeof value === "string", "an object, pairs or a query string"],
-  auth: [() => true, "[user, password] or a function"],
-  hooks: [
-    (value) => isObject(value) && Object.values(value as object).every(isHook),
-    "an object of functions, or of arrays of functions",
-  ],
-  raiseForStatus: BOOLEAN,
-};
 
 /** Where URLs under a prefix go. */
 interface Mount {
@@ -439,11 +342,6 @@ export class Session {
     if (response instanceof LambdaResponse) return response.raiseForStatus();
     throw new HTTPError(response, { request: { method, url: response.url || href } });
   }
-}
-
-function listOf<Value>(value: OneOrMany<Value> | undefined): readonly Value[] {
-  if (value === undefined) return [];
-  return Array.isArray(value) ? value : [value as Value];
 }
 
 function isStream(body: BodyInput | null): boolean {

@@ -5,7 +5,8 @@ import { createFetch } from "../src/fetch.ts";
 import type { Invoker } from "../src/invoke/invoker.ts";
 import type { LambdaOptions } from "../src/options.ts";
 import type { LambdaRequestInit } from "../src/request.ts";
-import { Session, type SessionOptions, type SessionRequestOptions } from "../src/session.ts";
+import { Session } from "../src/session.ts";
+import type { SessionOptions, SessionRequestOptions } from "../src/session-options.ts";
 
 const APP = "http+lambda://app/";
 const LIMIT = 6_291_456;

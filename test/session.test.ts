@@ -12,7 +12,8 @@ import type { Invocation, Invoker } from "../src/invoke/invoker.ts";
 import type { ParamsInput } from "../src/prepare.ts";
 import type { HeadersInput } from "../src/request.ts";
 import { LambdaResponse } from "../src/response.ts";
-import { Session, type SessionOptions, type SessionRequestOptions } from "../src/session.ts";
+import { Session } from "../src/session.ts";
+import type { SessionOptions, SessionRequestOptions } from "../src/session-options.ts";
 
 const APP = "http+lambda://app/";
 const basic = (pair: string): string => `Basic ${Buffer.from(pair).toString("base64")}`;

@@ -1,4 +1,5 @@
 /** A call with a time limit and the caller's own signal, as one signal. */
+import { listenForAbort } from "./invoke/abortable.ts";
 
 // setTimeout counts to 24.8 days and takes more for none at all.
 const LONGEST_TIMER = 2 ** 31 - 1;
@@ -16,14 +17,13 @@ export async function withDeadline<Result>(
   signal?.throwIfAborted();
   if (timeout === undefined) return work(signal ?? undefined);
   const controller = new AbortController();
-  const onAbort = (): void => controller.abort(signal?.reason);
-  signal?.addEventListener("abort", onAbort, { once: true });
+  const forget = signal ? listenForAbort(signal, () => controller.abort(signal.reason)) : undefined;
   const timer = setTimeout(() => controller.abort(onTimeout()), Math.min(timeout, LONGEST_TIMER));
   try {
     return await work(controller.signal);
   } finally {
     clearTimeout(timer);
-    signal?.removeEventListener("abort", onAbort);
+    forget?.();
   }
 }
 

@@ -817,6 +817,19 @@ test.each([undefined, {}, { payload: "{}" }])(
   },
 );
 
+test("one signal may end many calls that have a time limit, without a warning", async () => {
+  const warnings: Error[] = [];
+  const onWarning = (warning: Error): number => warnings.push(warning);
+  process.on("warning", onWarning);
+  const session = echoing();
+  const { signal } = new AbortController();
+  await Promise.all(Array.from({ length: 50 }, () => session.get(APP, { signal, timeout: 60_000 })));
+  await new Promise(setImmediate);
+  process.off("warning", onWarning);
+  expect(warnings).toEqual([]);
+  expect(getEventListeners(signal, "abort")).toEqual([]);
+});
+
 describe("mount of a scheme alone", () => {
   test("catches all of it, and nothing else", async () => {
     const session = echoing();

@@ -24,7 +24,14 @@ import {
   type Settings,
 } from "./options.ts";
 import { followWithin, locationOf, redirectedRequest } from "./redirects.ts";
-import { type LambdaRequestInit, type ReadRequest, readRequest, signalAndRedirect, toEventRequest } from "./request.ts";
+import {
+  type LambdaRequestInit,
+  type ReadRequest,
+  readRequest,
+  requestOf,
+  signalAndRedirect,
+  toEventRequest,
+} from "./request.ts";
 import { type LambdaResponse, toResponse } from "./response.ts";
 import { type LambdaUrl, parseLambdaUrl, type Target, withQualifier } from "./target.ts";
 
@@ -93,8 +100,9 @@ export function createClient(settings: Settings): Client {
 }
 
 function locate(input: string | URL | Request, schemes: readonly string[]): LambdaUrl | undefined {
-  if (typeof input === "string" || input instanceof URL) return parseLambdaUrl(input, schemes);
-  return URL.canParse(input.url) ? parseLambdaUrl(new URL(input.url), schemes) : undefined;
+  const url = requestOf(input)?.url;
+  if (url === undefined) return parseLambdaUrl(input as string | URL, schemes);
+  return URL.canParse(url) ? parseLambdaUrl(new URL(url), schemes) : undefined;
 }
 
 /** URL and request in, response out, redirects followed. */
@@ -107,9 +115,6 @@ async function call(
   const start = performance.now();
   let started = false;
   const options = mergeRequestOptions(settings.request, init.lambda);
-  if (init.redirect !== undefined && !["follow", "manual", "error"].includes(init.redirect)) {
-    throw new TypeError(`redirect has to be "follow", "manual" or "error", not ${JSON.stringify(init.redirect)}`);
-  }
   const { signal, redirect = options.redirect } = signalAndRedirect(input, init);
 
   return withDeadline(signal, options.timeout, onTimeout, async (signal) => {
@@ -135,7 +140,7 @@ async function call(
   });
 
   function onTimeout(): TimeoutError {
-    const method = init.method ?? (input instanceof Request ? input.method : "GET");
+    const method = init.method ?? requestOf(input)?.method ?? "GET";
     const request = { method, url: url.href };
     const state = started ? "the function may still be running" : "nothing was sent";
     return new TimeoutError(`no answer within ${options.timeout} ms; ${state}`, {
@@ -150,12 +155,13 @@ async function call(
 async function send(
   settings: Settings,
   options: RequestSettings,
-  { target, ...url }: LambdaUrl,
+  url: LambdaUrl,
   request: ReadRequest,
   { start, history, signal }: { start: number; history: readonly LambdaResponse[]; signal: AbortSignal | undefined },
 ): Promise<LambdaResponse> {
+  const { target } = url;
   const summary = { method: request.method, url: url.href };
-  const event = toEventRequest(request, { target, ...url });
+  const event = toEventRequest(request, url);
   const format = FORMATS[options.payloadFormat];
   const payload = encodeEvent(format, event, target, summary);
 

@@ -1,8 +1,7 @@
 /** Every option with its doc, checked and normalised once. */
 import { ConfigurationError } from "./errors.ts";
 import { FORMATS, type PayloadFormat } from "./formats/formats.ts";
-import { AWS_SETTING_NAMES, awsInvoker } from "./invoke/aws.ts";
-import type { AwsCredentials, CredentialsProvider } from "./invoke/credentials.ts";
+import { AWS_SETTING_NAMES, type AwsSettings, awsInvoker } from "./invoke/aws.ts";
 import { parseEndpointUrl } from "./invoke/endpoint.ts";
 import { type Handler, handlerInvoker } from "./invoke/handler.ts";
 import type { Invoker } from "./invoke/invoker.ts";
@@ -51,42 +50,7 @@ export interface RequestOptions {
 }
 
 /** Options of `createFetch`. */
-export interface LambdaOptions extends RequestOptions {
-  /**
-   * Where functions are that a URL names without a region.
-   * @default AWS_REGION, AWS_DEFAULT_REGION, the profile's region
-   */
-  readonly region?: string | undefined;
-  /**
-   * The profile of `~/.aws/config` and `~/.aws/credentials`.
-   * @default AWS_PROFILE, or "default"
-   */
-  readonly profile?: string | undefined;
-  /**
-   * An access key, or a function that gives one.
-   * @default the environment's, then whatever the AWS SDK for JavaScript finds: profiles, SSO, roles, ECS, EC2
-   */
-  readonly credentials?: AwsCredentials | CredentialsProvider | undefined;
-  /**
-   * The URL of the Lambda API, for emulators and VPC endpoints.
-   * @default AWS_ENDPOINT_URL_LAMBDA, AWS_ENDPOINT_URL, the profile's, or the region's own
-   */
-  readonly endpoint?: string | undefined;
-  /**
-   * Use the endpoint that speaks IPv6 as well.
-   * @default AWS_USE_DUALSTACK_ENDPOINT, or the profile's
-   */
-  readonly useDualstackEndpoint?: boolean | undefined;
-  /**
-   * Use the FIPS 140 endpoint.
-   * @default AWS_USE_FIPS_ENDPOINT, or the profile's
-   */
-  readonly useFipsEndpoint?: boolean | undefined;
-  /**
-   * How many connections at a time; further calls wait.
-   * @default no limit
-   */
-  readonly maxSockets?: number | undefined;
+export interface LambdaOptions extends RequestOptions, AwsSettings {
   /**
    * The URL schemes that name functions.
    * @default ["http+lambda:"]
@@ -99,7 +63,7 @@ export interface LambdaOptions extends RequestOptions {
   readonly functions?: Readonly<Record<string, Handler>> | undefined;
   /**
    * Where invocations go instead of AWS.
-   * @default awsInvoker with the options above
+   * @default awsInvoker, with the options of AwsSettings
    */
   readonly invoker?: Invoker | undefined;
   /**

@@ -53,7 +53,7 @@ export async function readRequest(
   init: LambdaRequestInit,
   userinfo?: readonly [string, string],
 ): Promise<ReadRequest> {
-  const request = typeof input === "string" || input instanceof URL ? undefined : input;
+  const request = requestOf(input);
   const method = checkMethod(init.method ?? request?.method ?? "GET");
   const headers = readHeaders(init.headers ?? request?.headers ?? []);
   const given = init.body ?? null;
@@ -72,12 +72,24 @@ export async function readRequest(
   return { method, headers, body };
 }
 
-/** What is said of signal and redirect: by `init`, or by a `Request`, of which `follow` is the default and says nothing. */
+/** The input where it is a `Request`, be it of another realm. */
+export function requestOf(input: string | URL | Request): Request | undefined {
+  return typeof input === "string" || input instanceof URL ? undefined : input;
+}
+
+/**
+ * What is said of signal and redirect: by `init`, or by a `Request`, of which `follow` is the default and says nothing.
+ *
+ * @throws {TypeError} when `redirect` is no word of `fetch`.
+ */
 export function signalAndRedirect(
   input: string | URL | Request,
   { signal, redirect }: LambdaRequestInit,
 ): Pick<LambdaRequestInit, "signal" | "redirect"> {
-  const from = typeof input === "string" || input instanceof URL ? undefined : input;
+  if (redirect !== undefined && !["follow", "manual", "error"].includes(redirect)) {
+    throw new TypeError(`redirect has to be "follow", "manual" or "error", not ${JSON.stringify(redirect)}`);
+  }
+  const from = requestOf(input);
   const chosenSignal = signal === undefined ? from?.signal : signal;
   const chosenRedirect = redirect ?? (from?.redirect === "follow" ? undefined : from?.redirect);
   return {

@@ -31,6 +31,7 @@ import {
   type HeadersInput,
   type LambdaRequestInit,
   readHeaders,
+  requestOf,
   signalAndRedirect,
 } from "./request.ts";
 import { LambdaResponse } from "./response.ts";
@@ -44,7 +45,7 @@ import {
   type SessionOptions,
   type SessionRequestOptions,
 } from "./session-options.ts";
-import { parseLambdaUrl, quote } from "./target.ts";
+import { quote, schemeOf } from "./target.ts";
 
 /** A verb of a {@link Session}. */
 export interface Verb {
@@ -208,7 +209,7 @@ export class Session {
 
   /** The standard `fetch` with this session's defaults, for libraries that take one. */
   readonly fetch: LambdaFetch = (async (input: string | URL | Request, init: LambdaRequestInit = {}) => {
-    const request = typeof input === "string" || input instanceof URL ? undefined : input;
+    const request = requestOf(input);
     return this.#send({
       method: init.method ?? request?.method ?? "GET",
       url: request === undefined ? (input as string | URL) : new URL(request.url),
@@ -239,7 +240,7 @@ export class Session {
       throw new ConfigurationError(`what is mounted on ${quote(prefix)} has to be an invoker or a fetch`);
     }
     const canonical = canonicalPrefix(prefix, schemes);
-    if (!isForeign && !schemes.some((scheme) => canonical.startsWith(`${scheme}//`))) {
+    if (!isForeign && !schemes.includes(schemeOf(canonical))) {
       throw new ConfigurationError(`an invoker can't be mounted on ${quote(prefix)}: it names no function`);
     }
     const client: Client = isForeign
@@ -317,7 +318,7 @@ export class Session {
     const mount = this.#mounts.find(({ prefix }) => isUnder(href, prefix));
     const { fetch } = mount?.client ?? this.#client;
     const whole = { ...init, method, headers: headers ?? [], body };
-    const isForeign = mount?.isForeign ?? parseLambdaUrl(href, this.#settings.schemes) === undefined;
+    const isForeign = mount?.isForeign ?? !this.#settings.schemes.includes(schemeOf(href));
     if (!isForeign) return fetch(href, whole);
     // Another's fetch knows none of our options, and wants to be told that a stream is sent.
     const { lambda, ...standard } = { ...whole, ...(isStream(body) && { duplex: "half" }) };

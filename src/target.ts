@@ -92,9 +92,9 @@ export function parseLambdaUrl(
   schemes: readonly string[] = DEFAULT_SCHEMES,
 ): LambdaUrl | undefined {
   const text = typeof input === "string" ? input.trim() : input.href;
-  const colon = text.indexOf(":");
-  const scheme = text.slice(0, colon + 1).toLowerCase();
-  if (colon < 0 || !schemes.includes(scheme)) return undefined;
+  const scheme = schemeOf(text);
+  if (!schemes.includes(scheme)) return undefined;
+  const colon = scheme.length - 1;
   if (!text.startsWith("//", colon + 1)) {
     throw new InvalidTargetError(`${quote(text)}: write // after ${scheme}, as in ${scheme}//function/path`);
   }
@@ -312,6 +312,12 @@ function parseUserinfo(userinfo: string): [string, string] {
 
 function tooLong(name: string, limit: number): InvalidTargetError {
   return new InvalidTargetError(`${quote(name)} is ${name.length} characters long; Lambda takes ${limit}`);
+}
+
+/** `http+lambda:`, in lower case; empty when there is none. @internal */
+export function schemeOf(url: string): string {
+  const text = url.trim();
+  return text.slice(0, text.indexOf(":") + 1).toLowerCase();
 }
 
 /** For messages: short, with control characters visible and no user or password. @internal */

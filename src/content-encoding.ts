@@ -1,12 +1,19 @@
 /** Undoes `Content-Encoding`, as `fetch` does: https://fetch.spec.whatwg.org/#handle-content-codings */
 import type { Transform } from "node:stream";
+import { PayloadTooLargeError } from "./errors.ts";
 
 /**
  * The decoded bytes. A coding that is not known stays as it is, and so does what stands before it.
  *
+ * @param limit Bytes at most, after each coding: a few bytes can stand for gigabytes.
+ * @throws {PayloadTooLargeError} when they are more.
  * @throws {TypeError} when the bytes are not what the header says.
  */
-export async function decodeContent(bytes: Uint8Array, contentEncoding: string | undefined): Promise<Uint8Array> {
+export async function decodeContent(
+  bytes: Uint8Array,
+  contentEncoding: string | undefined,
+  limit: number = Number.POSITIVE_INFINITY,
+): Promise<Uint8Array> {
   const codings = (contentEncoding ?? "")
     .toLowerCase()
     .split(",")
@@ -18,8 +25,9 @@ export async function decodeContent(bytes: Uint8Array, contentEncoding: string |
     const decoder = await decoderOf(coding, decoded);
     if (decoder === undefined) break;
     try {
-      decoded = await collect(decoder, decoded);
+      decoded = await collect(decoder, decoded, limit);
     } catch (cause) {
+      if (cause instanceof PayloadTooLargeError) throw cause;
       throw new TypeError(`the response says content-encoding: ${coding}, but its body is not ${coding}`, { cause });
     }
   }
@@ -54,9 +62,21 @@ async function decoderOf(coding: string, bytes: Uint8Array): Promise<Transform |
   }
 }
 
-async function collect(decoder: Transform, bytes: Uint8Array): Promise<Uint8Array> {
+async function collect(decoder: Transform, bytes: Uint8Array, limit: number): Promise<Uint8Array> {
   const chunks: Buffer[] = [];
+  let size = 0;
   decoder.end(bytes);
-  for await (const chunk of decoder) chunks.push(chunk as Buffer);
+  for await (const chunk of decoder as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    checkSize(size, limit);
+    chunks.push(chunk);
+  }
   return Buffer.concat(chunks);
+}
+
+/** @throws {PayloadTooLargeError} when it is over the limit. */
+export function checkSize(size: number, limit: number): void {
+  if (size <= limit) return;
+  const message = `the body of the response is over ${limit} bytes; the option maxResponseSize allows more`;
+  throw new PayloadTooLargeError(message, { size, limit });
 }

@@ -5,13 +5,13 @@
  * LambdaRequestsError
  * ├── InvalidTargetError     the URL names no valid function; nothing was sent
  * ├── ConfigurationError     no region, no credentials, an option that can't be; nothing was sent
- * ├── PayloadTooLargeError   the event is over Lambda's limit; nothing was sent
+ * ├── PayloadTooLargeError   the event is over Lambda's limit, and nothing was sent; or a body over `maxResponseSize`
  * ├── InvokeError            Lambda refused the call, or it did not arrive; `outcome` says what is certain
  * │   └── TimeoutError       the `timeout` option ran out
  * ├── FunctionError          the function failed (only with `functionErrors: "throw"`)
  * ├── HTTPError              `raiseForStatus()` on a 4xx or 5xx response
  * ├── TooManyRedirectsError  more redirects than `maxRedirects`
- * └── UnsafeRedirectError    a redirect that leads out of the function
+ * └── UnsafeRedirectError    a redirect to where a function, or a web page, must not send its caller
  * ```
  *
  * An aborted call rejects with its signal's own reason, and an argument that `fetch` would refuse as well (a header
@@ -110,7 +110,8 @@ export class ConfigurationError extends LambdaRequestsError {
 }
 
 /**
- * The event is larger than Lambda takes. `code` is `ERR_PAYLOAD_TOO_LARGE`; nothing was sent.
+ * The event is larger than Lambda takes; nothing was sent. Or, from the readers of a response, its decoded body is
+ * larger than `maxResponseSize`. `code` is `ERR_PAYLOAD_TOO_LARGE`.
  *
  * @example
  * try {
@@ -124,9 +125,9 @@ export class PayloadTooLargeError extends LambdaRequestsError {
     PayloadTooLargeError.prototype.name = "PayloadTooLargeError";
   }
 
-  /** Bytes of the event, as JSON. */
+  /** Bytes of the event, as JSON; of a response's body, those that were decoded until it was clear. */
   readonly size: number;
-  /** Bytes that Lambda takes. */
+  /** Bytes at most. */
   readonly limit: number;
 
   constructor(message: string, { size, limit, ...details }: ErrorDetails & { size: number; limit: number }) {
@@ -144,7 +145,12 @@ export interface InvokeErrorDetails extends ErrorDetails {
   readonly reason?: string | undefined;
   readonly requestId?: string | undefined;
   readonly attempts?: number | undefined;
+  readonly retryAfter?: number | undefined;
+  readonly corrected?: Correction | undefined;
 }
+
+/** What a failed attempt has put right for the next one: credentials that were over, a clock that was wrong. */
+export type Correction = "credentials" | "clock";
 
 /**
  * Lambda refused the call, or no answer came back.
@@ -174,17 +180,21 @@ export class InvokeError extends LambdaRequestsError {
   declare readonly requestId?: string;
   /** How often the call was sent. */
   readonly attempts: number;
+  /** Milliseconds after which Lambda's answer says to try again. */
+  declare readonly retryAfter?: number;
+  /** Set when the same call may pass now. It was sent once more, unless `retry` forbade it. */
+  declare readonly corrected?: Correction;
 
-  constructor(
-    message: string,
-    { code, outcome, status, reason, requestId, attempts = 1, ...details }: InvokeErrorDetails,
-  ) {
-    super(message, code, details);
+  constructor(message: string, details: InvokeErrorDetails) {
+    super(message, details.code, details);
+    const { outcome, status, reason, requestId, attempts = 1, retryAfter, corrected } = details;
     this.outcome = outcome;
     this.attempts = attempts;
     if (status !== undefined) this.status = status;
     if (reason !== undefined) this.reason = reason;
     if (requestId !== undefined) this.requestId = requestId;
+    if (retryAfter !== undefined) this.retryAfter = retryAfter;
+    if (corrected !== undefined) this.corrected = corrected;
   }
 }
 
@@ -203,16 +213,24 @@ export class TimeoutError extends InvokeError {
     TimeoutError.prototype.name = "TimeoutError";
   }
 
-  constructor(message: string, details: ErrorDetails & { readonly outcome: Outcome }) {
+  constructor(message: string, details: ErrorDetails & { readonly outcome: Outcome; readonly attempts?: number }) {
     super(message, { ...details, code: "ERR_TIMEOUT" });
   }
 }
 
+/**
+ * How a function failed: it ran into its own time limit, its process died, it ran out of memory, it threw (or could not
+ * be loaded), or its result was larger than Lambda takes.
+ */
+export type FunctionFailureKind = "timeout" | "crash" | "out-of-memory" | "exception" | "too-large";
+
 /** What a function that failed said of it. The stack has one line an entry, as its runtime wrote it. */
 export interface FunctionFailure {
+  readonly kind: FunctionFailureKind;
   /** The runtime's name for it: `TypeError`, `Sandbox.Timedout`, `Runtime.ExitError`… */
   readonly errorType?: string;
   readonly errorMessage: string;
+  /** With the lines of its causes behind it, where the runtime tells them. */
   readonly stackTrace?: readonly string[];
 }
 
@@ -231,22 +249,39 @@ export class FunctionError extends LambdaRequestsError implements FunctionFailur
     FunctionError.prototype.name = "FunctionError";
   }
 
+  readonly kind: FunctionFailureKind;
   declare readonly errorType?: string;
   readonly errorMessage: string;
   declare readonly stackTrace?: readonly string[];
-  /** The same failure as a response, with its `invocation` (logs, request id). */
+  /** The end of the function's log, when `logs` was set. */
+  declare readonly logs?: string;
+  /** The same failure as a response, with its `invocation` (request id, report). */
   readonly response: Response;
 
-  constructor(failure: FunctionFailure, { response, ...details }: ErrorDetails & { response: Response }) {
-    const type = failure.errorType === undefined ? "" : `${failure.errorType}: `;
-    super(`the function failed: ${type}${failure.errorMessage}`, "ERR_FUNCTION", details);
-    this.errorMessage = failure.errorMessage;
-    if (failure.errorType !== undefined) this.errorType = failure.errorType;
-    if (failure.stackTrace !== undefined) this.stackTrace = failure.stackTrace;
-    // Not enumerable: a dump of the error would otherwise print the response's headers, cookies among them.
+  constructor(
+    failure: FunctionFailure,
+    { response, logs, advice, ...details }: ErrorDetails & { response: Response; logs?: string; advice?: string },
+  ) {
+    const { kind, errorType, errorMessage, stackTrace } = failure;
+    const said = `${errorType === undefined ? "" : `${errorType}: `}${errorMessage}`;
+    super(`the function failed: ${advice === undefined ? said : sentences(said, advice)}`, "ERR_FUNCTION", details);
+    this.kind = kind;
+    this.errorMessage = errorMessage;
+    if (errorType !== undefined) this.errorType = errorType;
+    if (stackTrace !== undefined) this.stackTrace = stackTrace;
     this.response = response;
-    Object.defineProperty(this, "response", { enumerable: false });
+    if (logs !== undefined) this.logs = logs;
+    // Not enumerable: a dump of the error would otherwise print the response's headers, cookies among them, and a log.
+    for (const name of ["response", "logs"]) if (name in this) Object.defineProperty(this, name, { enumerable: false });
   }
+}
+
+/** Two sentences, of which the first, which is another's, ends with a full stop or without. */
+export function sentences(first: string, second: string): string {
+  let end = first.length;
+  // A loop, where `/[.\s]+$/` takes quadratic time.
+  while (/[.\s]/.test(first.charAt(end - 1))) end--;
+  return `${first.slice(0, end)}. ${second}`;
 }
 
 /**
@@ -298,8 +333,9 @@ export class TooManyRedirectsError extends LambdaRequestsError {
 }
 
 /**
- * The function redirected out of itself. A function must not choose what else the caller's credentials invoke, so
- * this is refused. `code` is `ERR_UNSAFE_REDIRECT`; read the `Location` with `redirect: "manual"` and decide.
+ * A redirect that was refused: from a function to another one (a function must not choose what else its caller's
+ * credentials invoke), from a function to the web with anything but a GET or HEAD, or from the web to a function.
+ * `code` is `ERR_UNSAFE_REDIRECT`; read the `Location` with `redirect: "manual"` and decide.
  *
  * @example
  * try {
@@ -313,7 +349,7 @@ export class UnsafeRedirectError extends LambdaRequestsError {
     UnsafeRedirectError.prototype.name = "UnsafeRedirectError";
   }
 
-  /** Where the function wanted to send the caller. */
+  /** Where the redirect leads, without user and password. */
   readonly location: string;
 
   constructor(message: string, { location, ...details }: ErrorDetails & { location: string }) {

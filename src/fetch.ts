@@ -1,21 +1,17 @@
 /** The way of a request, from top to bottom. */
-import { withDeadline } from "./deadline.ts";
-import {
-  FunctionError,
-  type FunctionFailure,
-  PayloadTooLargeError,
-  type RequestSummary,
-  TimeoutError,
-  TooManyRedirectsError,
-} from "./errors.ts";
-import { type EventRequest, type Format, InvalidResultError, type ResponseParts } from "./formats/format.ts";
-import { expectedFormats, FORMATS } from "./formats/formats.ts";
-import { findHeader } from "./formats/headers.ts";
-import { decodeResult } from "./formats/result.ts";
+import { failureParts, resultParts, unansweredParts } from "./answer.ts";
+import { type CookieAddress, type CookieKeeper, WEB_JAR, withCookies } from "./cookie-header.ts";
+import { type CallSignals, withDeadline } from "./deadline.ts";
+import { FunctionError, TimeoutError, TooManyRedirectsError } from "./errors.ts";
+import type { ResponseParts } from "./formats/format.ts";
+import { FORMATS } from "./formats/formats.ts";
+import { findHeader, hostOf } from "./formats/headers.ts";
+import { makeInvocation } from "./invocation.ts";
 import { describeInvocation } from "./invocation-info.ts";
 import { abortable } from "./invoke/abortable.ts";
-import { readFunctionFailure } from "./invoke/function-failure.ts";
-import { type Invocation, type InvocationResult, MAX_EVENT } from "./invoke/invoker.ts";
+import { failureAdvice, readFunctionFailure } from "./invoke/function-failure.ts";
+import type { Invocation, Invoker, Progress, RetryInfo } from "./invoke/invoker.ts";
+import { readRetryAfter, startProgress } from "./invoke/retry.ts";
 import {
   type LambdaOptions,
   mergeRequestOptions,
@@ -23,17 +19,21 @@ import {
   type RequestSettings,
   type Settings,
 } from "./options.ts";
-import { followWithin, locationOf, redirectedRequest } from "./redirects.ts";
+import { type FunctionOrigin, originKey, originOf } from "./origin.ts";
+import { type Hop, type HopRequest, isFunction, locationOf, nextHop, type Place } from "./redirects.ts";
 import {
+  type BodyInput,
+  isRead,
   type LambdaRequestInit,
   type ReadRequest,
+  readHeaders,
   readRequest,
   requestOf,
   signalAndRedirect,
-  toEventRequest,
 } from "./request.ts";
-import { type LambdaResponse, toResponse } from "./response.ts";
-import { type LambdaUrl, parseLambdaUrl, type Target, withQualifier } from "./target.ts";
+import { fromWeb, LambdaResponse, toResponse } from "./response.ts";
+import { type LambdaUrl, parseLambdaUrl, withQualifier } from "./target.ts";
+import { isStream, sendByFetch } from "./web.ts";
 
 /** The URLs whose response is surely a {@link LambdaResponse}. */
 export type LambdaUrlText = `http+lambda:${string}`;
@@ -44,10 +44,22 @@ export interface LambdaFetch {
   (input: string | URL | Request, init?: LambdaRequestInit): Promise<Response>;
 }
 
-/** A `fetch` with what it holds open. */
+/** A `fetch`, and what a Session needs besides. */
 export interface Client {
   readonly fetch: LambdaFetch;
+  /** The same, with redirects followed by our rules for URLs of other schemes as well. */
+  send(url: string, init: LambdaRequestInit): Promise<Response>;
+  /** Where the cookies of a URL are kept. */
+  addressOf(url: string | URL): Promise<CookieAddress>;
   close(): Promise<void>;
+}
+
+/** What a Session adds to the way of a request. */
+export interface SessionParts {
+  readonly cookies?: CookieKeeper;
+  /** Where a URL goes instead: the longest mounted prefix. */
+  readonly route?: (href: string) => Invoker | typeof globalThis.fetch | undefined;
+  readonly onRetry?: (retry: RetryInfo) => unknown;
 }
 
 /**
@@ -74,6 +86,7 @@ let fromEnvironment: LambdaFetch | undefined;
  * @throws {ConfigurationError} when there is no region or there are no credentials.
  * @throws {PayloadTooLargeError} when the event is over 6 MB.
  * @throws {InvokeError} when Lambda refused the call or no answer came. A function that failed is a 502 response.
+ * @throws {UnsafeRedirectError} when a redirect leads to another function.
  * @throws {TypeError} where the standard `fetch` throws one.
  * @example
  * const response = await fetch("http+lambda://orders/v1", { method: "POST", body: JSON.stringify({ id: 1 }) });
@@ -83,15 +96,22 @@ export const fetch: LambdaFetch = ((input: string | URL | Request, init?: Lambda
   return fromEnvironment(input, init);
 }) as LambdaFetch;
 
-/** The same with a way to close it. */
-export function createClient(settings: Settings): Client {
+/** The same with what a Session adds. */
+export function createClient(settings: Settings, parts: SessionParts = {}): Client {
+  const ground: Ground = { settings, parts };
   return {
     fetch: (async (input: string | URL | Request, given?: LambdaRequestInit | null) => {
       const init = given ?? {};
       const url = locate(input, settings.schemes);
       if (url === undefined) return settings.fetch(input as string, init as RequestInit);
-      return call(settings, url, input, init);
+      return call(ground, url, input, init);
     }) as LambdaFetch,
+    async send(url, init) {
+      return call(ground, locate(url, settings.schemes) ?? new URL(url), url, init);
+    },
+    async addressOf(url) {
+      return addressOf(ground, locate(url, settings.schemes) ?? new URL(url));
+    },
     async close() {
       const invokers = new Set([settings.invoker, ...settings.functions.values()]);
       await Promise.all([...invokers].map((invoker) => invoker.close?.()));
@@ -105,157 +125,253 @@ function locate(input: string | URL | Request, schemes: readonly string[]): Lamb
   return URL.canParse(url) ? parseLambdaUrl(new URL(url), schemes) : undefined;
 }
 
+/** What all calls share. */
+interface Ground {
+  readonly settings: Settings;
+  readonly parts: SessionParts;
+}
+
+/** One call of `fetch`: what all of its hops share. */
+interface Call extends Ground, CallSignals {
+  readonly options: RequestSettings;
+  readonly init: LambdaRequestInit;
+  readonly begin: number;
+  readonly progress: Progress;
+  /** The responses that redirected, as far as functions led there. */
+  readonly history: LambdaResponse[];
+}
+
 /** URL and request in, response out, redirects followed. */
 async function call(
-  settings: Settings,
-  url: LambdaUrl,
+  ground: Ground,
+  start: Place,
   input: string | URL | Request,
   init: LambdaRequestInit,
-): Promise<LambdaResponse> {
-  const start = performance.now();
-  let started = false;
+): Promise<Response> {
+  const begin = performance.now();
+  const { settings, parts } = ground;
   const options = mergeRequestOptions(settings.request, init.lambda);
-  const { signal, redirect = options.redirect } = signalAndRedirect(input, init);
+  const { signal: own, redirect = options.redirect } = signalAndRedirect(input, init);
+  const progress = startProgress();
+  let qualifying = options;
+  let place = qualifiedPlace(start, qualifying, init);
+  let method = init.method ?? requestOf(input)?.method ?? "GET";
 
-  return withDeadline(signal, options.timeout, onTimeout, async (signal) => {
-    // A body that is a stream may never end.
-    let request = await abortable(readRequest(input, init, url.userinfo), signal);
-    let current = { ...url, target: qualified(url.target, options, init) };
+  return withDeadline(own ?? undefined, options.timeout, onTimeout, async ({ signal, outlasting }) => {
     const history: LambdaResponse[] = [];
-    for (;;) {
-      started = true;
-      const response = await send(settings, options, current, request, { start, history: [...history], signal });
-      const location = locationOf(response.status, response.headers);
-      if (location === undefined || redirect === "manual") return finish(response, options, current, request);
-      if (redirect === "error")
-        throw new TypeError(`${request.method} ${current.href}: redirected, with redirect: "error"`);
-      history.push(response);
-      if (history.length > options.maxRedirects) throw tooManyRedirects(options, current, request);
-      const host = findHeader(request.headers, "host");
-      const next = followWithin(current, location, host, { method: request.method, schemes: settings.schemes });
+    const current: Call = { settings, parts, options, init, begin, progress, signal, outlasting, history };
+    let hop: Hop<BodyInput> = {
+      to: place,
+      request: await firstRequest(current, place, input),
+      leavesFunction: false,
+    };
+    for (let redirects = 0; ; redirects++) {
+      const response = await sendWithCookies(current, hop);
+      const location = locationOf(response);
+      if (location === undefined || redirect === "manual") return finish(response, current, hop, redirects);
+      if (response instanceof LambdaResponse) history.push(response);
+      // Its socket is free again: nobody reads what a web page says besides where it leads.
+      if (fetchFor(current, hop.to) !== undefined) void response.body?.cancel().catch(() => undefined);
+      if (redirect === "error") throw new TypeError(`${method} ${place.href}: redirected, with redirect: "error"`);
+      if (redirects >= options.maxRedirects) throw tooManyRedirects(options, place, method);
+      const host = findHeader(hop.request.headers, "host");
+      const rules = {
+        ...settings,
+        ...options,
+        originOf: (url: LambdaUrl) => abortable(originAt(ground, url), signal),
+      };
+      hop = await nextHop(hop, { status: response.status, location, host }, rules);
+      if (isStream(hop.request.body)) {
+        throw new TypeError(`${method} ${place.href}: redirected, and a stream can't be sent twice`);
+      }
+      // One that was given with the request was meant for its function alone.
+      if (hop.leavesFunction) qualifying = settings.request;
       // The qualifier of an option is in no URL that a redirect could be relative to.
-      current = next.target.qualifier === undefined ? { ...next, target: qualified(next.target, options, init) } : next;
-      request = redirectedRequest(request, response.status);
+      const named = isFunction(hop.to) && hop.to.target.qualifier !== undefined;
+      place = named ? hop.to : qualifiedPlace(hop.to, qualifying, init);
+      method = hop.request.method;
+      hop = { ...hop, to: place };
     }
   });
 
   function onTimeout(): TimeoutError {
-    const method = init.method ?? requestOf(input)?.method ?? "GET";
-    const request = { method, url: url.href };
-    const state = started ? "the function may still be running" : "nothing was sent";
-    return new TimeoutError(`no answer within ${options.timeout} ms; ${state}`, {
-      outcome: started ? "unknown" : "not-started",
-      request,
-      target: url.target,
+    const mayHaveRun = progress.sent || progress.mayHaveRun;
+    const state = isFunction(place) ? `; ${mayHaveRun ? "the function may still be running" : "nothing was sent"}` : "";
+    return new TimeoutError(`no answer within ${options.timeout} ms${state}`, {
+      outcome: mayHaveRun ? "unknown" : "not-started",
+      attempts: Math.max(progress.attempts, 1),
+      request: { method, url: place.href },
+      ...(isFunction(place) && { target: place.target }),
     });
   }
 }
 
-/** One request, one invocation, one response. */
-async function send(
-  settings: Settings,
-  options: RequestSettings,
-  url: LambdaUrl,
-  request: ReadRequest,
-  { start, history, signal }: { start: number; history: readonly LambdaResponse[]; signal: AbortSignal | undefined },
-): Promise<LambdaResponse> {
-  const { target } = url;
-  const summary = { method: request.method, url: url.href };
-  const event = toEventRequest(request, url);
-  const format = FORMATS[options.payloadFormat];
-  const payload = encodeEvent(format, event, target, summary);
+/** The request as the caller gave it; its body read, where it becomes an event. */
+async function firstRequest(
+  { init, parts, signal }: Call,
+  place: Place,
+  input: string | URL | Request,
+): Promise<HopRequest<BodyInput>> {
+  if (isFunction(place) && typeof parts.route?.(place.href) !== "function") {
+    // A body that is a stream may never end.
+    return abortable(readRequest(input, init, place.userinfo, signal), signal);
+  }
+  const headers = readHeaders(init.headers ?? []);
+  const { method = "GET", body = null } = init;
+  // As the platform says it; a function that this is redirected to has to be told as well.
+  if (typeof body === "string" && findHeader(headers, "content-type") === undefined) {
+    headers.push(["Content-Type", "text/plain;charset=UTF-8"]);
+  }
+  return { method, headers, body };
+}
 
+/** One hop, with the cookies that are kept for where it goes. */
+async function sendWithCookies(current: Call, hop: Hop<BodyInput>): Promise<Response> {
+  const { cookies } = current.parts;
+  if (cookies === undefined) return send(current, hop.to, hop.request);
+  const host = findHeader(hop.request.headers, "host");
+  const addressed = (): Promise<CookieAddress> => abortable(addressOf(current, hop.to, host), current.signal);
+  // What a function sends out of itself goes without them.
+  const kept = cookies.isEmpty || hop.leavesFunction ? [] : cookies.cookiesFor(await addressed());
+  const headers = withCookies(hop.request.headers, kept);
+  const response = await send(current, hop.to, { ...hop.request, headers });
+  const setCookie = response.headers.getSetCookie();
+  if (setCookie.length > 0) await cookies.keep(await addressed(), setCookie);
+  return response;
+}
+
+async function addressOf(ground: Ground, place: Place, host?: string): Promise<CookieAddress> {
+  if (!isFunction(place)) return { jar: WEB_JAR, url: place.href };
+  const jar = originKey(await originAt(ground, place));
+  // A caller's own Host, or the name of a function, may be none that a URL can have: `my.fn.1`.
+  const origin = `https://${host ?? hostOf(place.target)}`;
+  return { jar, url: `${URL.canParse(origin) ? origin : "https://function"}${place.path}` };
+}
+
+async function originAt(ground: Ground, url: LambdaUrl): Promise<FunctionOrigin> {
+  return originOf(url.target, await invokerFor(ground, url)?.locate?.(url.target));
+}
+
+/** `undefined` where a mounted `fetch` answers. */
+function invokerFor({ settings, parts }: Ground, { target, href }: LambdaUrl): Invoker | undefined {
+  const route = parts.route?.(href);
+  if (typeof route === "function") return undefined;
+  return route ?? settings.functions.get(target.functionName) ?? settings.invoker;
+}
+
+/** What fetches there; `undefined` where a function is invoked. */
+function fetchFor({ settings, parts }: Ground, place: Place): typeof globalThis.fetch | undefined {
+  const route = parts.route?.(place.href);
+  if (typeof route === "function") return route;
+  return isFunction(place) ? undefined : settings.fetch;
+}
+
+/** One hop: to a function by an invocation, to anywhere else by a `fetch`. */
+async function send(current: Call, place: Place, request: HopRequest<BodyInput>): Promise<Response> {
+  const { init, begin, progress, history, outlasting } = current;
+  // An error speaks of the request that it names, not of those that led there.
+  Object.assign(progress, startProgress());
+  const fetch = fetchFor(current, place);
+  if (fetch === undefined) {
+    const read = isRead(request) ? request : await readRequest(place.href, request);
+    return sendToFunction(current, place as LambdaUrl, read);
+  }
+  progress.sent = true;
+  const response = await sendByFetch(fetch, place.href, request, init, outlasting());
+  const last = history.at(-1);
+  if (last === undefined || response instanceof LambdaResponse) return response;
+  const facts = { invocation: last.invocation, history: [...history], elapsed: performance.now() - begin };
+  return fromWeb(response, { ...facts, request: { method: request.method, url: place.href } });
+}
+
+/** One request, one response; and another invocation, where its status asks for it. */
+async function sendToFunction(current: Call, url: LambdaUrl, request: ReadRequest): Promise<LambdaResponse> {
+  const { settings, parts, options, progress, signal } = current;
+  const invocation = makeInvocation(request, url, options, { progress, onRetry: parts.onRetry });
+  const { retry, repeatable, target, request: summary } = invocation;
+  const invoker = invokerFor(current, url) as Invoker;
+  for (let taken = 0; ; ) {
+    const response = await invoke(current, invoker, invocation);
+    if (retry === undefined || !repeatable || !retry.statuses.includes(response.status)) {
+      settings.retries.refund(taken);
+      return response;
+    }
+    const retryAfter = readRetryAfter(response.headers.get("retry-after"));
+    const failure = { request: summary, target, attempt: progress.attempts, response, retryAfter };
+    const cost = await settings.retries.next(retry, { ...failure, kind: "transient" }, signal);
+    if (cost === undefined) return response;
+    taken = cost;
+  }
+}
+
+/** One invocation, one response. */
+async function invoke(
+  { options, settings, progress, signal, history, begin }: Call,
+  invoker: Invoker,
+  invocation: Invocation,
+): Promise<LambdaResponse> {
+  const { target, request } = invocation;
+  const { payloadFormat, invocationType } = options;
   const sent = performance.now();
-  const invoker = settings.functions.get(target.functionName) ?? settings.invoker;
-  const invocation: Invocation = { target, payload, logs: options.logs, request: summary };
   // An invoker of a user's own may not look at its signal.
   const result = await abortable(invoker.invoke(invocation, signal), signal);
   const elapsed = performance.now() - sent;
+  progress.sent = false;
+  progress.mayHaveRun ||= invocationType !== "DryRun";
   if (!(result?.payload instanceof Uint8Array)) {
     throw new TypeError(`the invoker of ${target.functionName} has to give a result with a payload of bytes`);
   }
 
-  const functionError = result.functionError === undefined ? undefined : readFunctionFailure(result.payload);
-  const parts = functionError === undefined ? resultParts(format, result, target) : failureParts(format, functionError);
-  const info = describeInvocation(result, {
+  const functionError =
+    result.functionError === undefined ? undefined : readFunctionFailure(result.payload, result.logs);
+  const format = FORMATS[payloadFormat];
+  const invocationInfo = describeInvocation(result, {
     target,
     elapsed,
-    payloadFormat: options.payloadFormat,
+    payloadFormat,
     ...(functionError !== undefined && { functionError }),
   });
-  const facts = { request: summary, target, invocation: info, history, elapsed: performance.now() - start };
-  return toResponse(parts, request.method, facts);
-}
+  const facts = {
+    request,
+    target,
+    invocation: invocationInfo,
+    history: [...history],
+    elapsed: performance.now() - begin,
+  };
+  return abortable(toResponse(partsOf(), request.method, facts, settings.maxResponseSize), signal);
 
-function encodeEvent(format: Format, event: EventRequest, target: Target, request: RequestSummary): Uint8Array {
-  // A body that is too large by itself is not encoded first: its event might not even fit into a string.
-  const isHopeless = (event.body?.length ?? 0) > MAX_EVENT;
-  const payload = isHopeless ? undefined : Buffer.from(JSON.stringify(format.encode(event, target)));
-  if (payload !== undefined && payload.length <= MAX_EVENT) return payload;
-  const size = payload?.length ?? event.body?.length ?? 0;
-  const url = request.url.length > 200 ? `${request.url.slice(0, 200)}…` : request.url;
-  throw new PayloadTooLargeError(
-    `the event is ${isHopeless ? "over " : ""}${size} bytes, Lambda takes ${MAX_EVENT}; ${largestPart(event)}. Nothing was sent`,
-    { size, limit: MAX_EVENT, request: { ...request, url }, target },
-  );
-}
-
-function largestPart({ path, query, headers, body }: EventRequest): string {
-  const isBytes = body !== null && typeof body !== "string";
-  const sizes: [part: string, size: number, unit: string][] = [
-    [
-      "body",
-      body?.length ?? 0,
-      isBytes ? "bytes; unless they are text, base64 makes them a third larger" : "characters",
-    ],
-    ["headers", headers.reduce((sum, [name, value]) => sum + name.length + value.length, 0), "characters"],
-    ["query", query.length, "characters"],
-    ["path", path.length, "characters"],
-  ];
-  const [part, size, unit] = sizes.reduce((a, b) => (b[1] > a[1] ? b : a));
-  return `the largest part is the ${part} (${size} ${unit})`;
-}
-
-function resultParts(format: Format, { payload }: InvocationResult, { functionName }: Target): ResponseParts {
-  try {
-    return decodeResult(format, payload);
-  } catch (error) {
-    if (!(error instanceof InvalidResultError)) throw error;
-    return textParts(`${functionName} returned no HTTP response: ${error.message}`);
+  function partsOf(): ResponseParts {
+    if (invocationType !== "RequestResponse") return unansweredParts(invocationType);
+    return functionError === undefined ? resultParts(format, result, target) : failureParts(format, functionError);
   }
 }
 
-/** Its message; and where that shows that the function was written for other events, which ones to send. */
-function failureParts({ name }: Format, { errorType, errorMessage }: FunctionFailure): ResponseParts {
-  const others = expectedFormats(errorType, errorMessage);
-  if (others === undefined || others.includes(`"${name}"`)) return textParts(errorMessage);
-  const hint = `The function was sent the event of the payload format "${name}". If it expects another, try ${others}`;
-  return textParts(`${errorMessage}\n\n(${hint}, with the option payloadFormat.)`.trimStart());
-}
-
-/** The 502 of a function that failed, or whose result is no response. */
-function textParts(text: string): ResponseParts {
-  return { status: 502, headers: [["content-type", "text/plain; charset=utf-8"]], body: Buffer.from(text) };
-}
-
-function finish(
-  response: LambdaResponse,
-  { functionErrors }: RequestSettings,
-  { target, href }: LambdaUrl,
-  { method }: ReadRequest,
-): LambdaResponse {
-  const { functionError } = response.invocation;
-  if (functionError === undefined || functionErrors === "response") return response;
-  throw new FunctionError(functionError, { response, target, request: { method, url: href } });
+function finish(response: Response, { options }: Call, { to, request }: Hop<BodyInput>, redirects: number): Response {
+  if (!(response instanceof LambdaResponse)) {
+    // The platform, which followed none, does not know.
+    return redirects === 0 ? response : Object.defineProperty(response, "redirected", { value: true });
+  }
+  const { functionError, logs } = response.invocation;
+  if (functionError === undefined || options.functionErrors === "response" || !isFunction(to)) return response;
+  const advice = failureAdvice(functionError.kind);
+  throw new FunctionError(functionError, {
+    response,
+    ...(logs !== undefined && { logs }),
+    ...(advice !== undefined && { advice }),
+    target: to.target,
+    request: { method: request.method, url: to.href },
+  });
 }
 
 /** A qualifier given with the request has to agree with the URL's; one given to all requests gives way to it. */
-function qualified(target: Target, { qualifier }: RequestSettings, { lambda }: LambdaRequestInit): Target {
-  if (qualifier === undefined || (target.qualifier !== undefined && lambda?.qualifier === undefined)) return target;
-  return withQualifier(target, qualifier);
+function qualifiedPlace(place: Place, { qualifier }: RequestSettings, { lambda }: LambdaRequestInit): Place {
+  if (!isFunction(place) || qualifier === undefined) return place;
+  if (place.target.qualifier !== undefined && lambda?.qualifier === undefined) return place;
+  return { ...place, target: withQualifier(place.target, qualifier) };
 }
 
-function tooManyRedirects({ maxRedirects }: RequestSettings, url: LambdaUrl, { method }: ReadRequest): Error {
-  const request = { method, url: url.href };
-  return new TooManyRedirectsError(`redirected more than ${maxRedirects} times`, { request, target: url.target });
+function tooManyRedirects({ maxRedirects }: RequestSettings, place: Place, method: string): Error {
+  const request = { method, url: place.href };
+  const target = isFunction(place) ? { target: place.target } : {};
+  return new TooManyRedirectsError(`redirected more than ${maxRedirects} times`, { request, ...target });
 }

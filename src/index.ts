@@ -5,11 +5,15 @@
  */
 
 export type { Auth, PreparedRequest } from "./auth.ts";
+export type { CookiesInput } from "./cookie-header.ts";
+export type { SavedCookies, SessionCookies } from "./cookies.ts";
 export {
   ConfigurationError,
+  type Correction,
   type ErrorDetails,
   FunctionError,
   type FunctionFailure,
+  type FunctionFailureKind,
   HTTPError,
   InvalidTargetError,
   InvokeError,
@@ -27,8 +31,17 @@ export type { InvocationInfo, InvocationReport } from "./invocation-info.ts";
 export { type AwsSettings, awsInvoker } from "./invoke/aws.ts";
 export type { AwsCredentials, CredentialsProvider } from "./invoke/credentials.ts";
 export { type Handler, type HandlerContext, type HandlerOptions, handlerInvoker } from "./invoke/handler.ts";
-export type { Invocation, InvocationResult, Invoker } from "./invoke/invoker.ts";
-export type { LambdaOptions, RequestOptions } from "./options.ts";
+export type {
+  FunctionLocation,
+  Invocation,
+  InvocationResult,
+  InvocationType,
+  Invoker,
+  Progress,
+  RetryInfo,
+  RetryPolicy,
+} from "./invoke/invoker.ts";
+export type { LambdaOptions, RequestOptions, RetryOptions } from "./options.ts";
 export type { BodyOptions, FileInput, ParamsInput, ParamValue } from "./prepare.ts";
 export type { BodyInput, HeadersInput, LambdaRequestInit } from "./request.ts";
 export { LambdaResponse } from "./response.ts";
@@ -38,6 +51,7 @@ export type {
   AfterResponse,
   BeforeRequest,
   Hooks,
+  OnRetry,
   SessionOptions,
   SessionRequestOptions,
 } from "./session-options.ts";

@@ -24,9 +24,9 @@ export interface InvocationInfo {
   /** The version that ran: digits, or `$LATEST`. */
   readonly executedVersion?: string;
   readonly traceId?: string;
-  /** How often the call was sent. */
+  /** How often the event was sent: retries and all. */
   readonly attempts: number;
-  /** Milliseconds from the event's sending to the result's last byte. */
+  /** Milliseconds from the event's first sending to the result's last byte, retries included. */
   readonly elapsed: number;
   readonly payloadFormat: PayloadFormat;
   /** Present when the function failed; the response is a 502 then. */

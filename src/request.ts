@@ -2,6 +2,7 @@
 import { basicAuthorization } from "./auth.ts";
 import type { EventRequest, HeaderList } from "./formats/format.ts";
 import { checkHeader, findHeader, isToken } from "./formats/headers.ts";
+import { listenForAbort } from "./invoke/abortable.ts";
 import type { RequestOptions } from "./options.ts";
 import type { LambdaUrl } from "./target.ts";
 import { VERSION } from "./version.ts";
@@ -52,6 +53,7 @@ export async function readRequest(
   input: string | URL | Request,
   init: LambdaRequestInit,
   userinfo?: readonly [string, string],
+  signal?: AbortSignal,
 ): Promise<ReadRequest> {
   const request = requestOf(input);
   const method = checkMethod(init.method ?? request?.method ?? "GET");
@@ -62,7 +64,7 @@ export async function readRequest(
     throw new TypeError(`a ${method} request can't have a body; send it with POST, or put it into the query`);
   }
   const { body, contentType } =
-    fromRequest === null ? await readBody(given) : { body: new Uint8Array(await (request as Request).arrayBuffer()) };
+    fromRequest === null ? await readBody(given, signal) : { body: await collect(fromRequest, signal) };
   if (contentType !== undefined && findHeader(headers, "content-type") === undefined) {
     headers.push(["Content-Type", contentType]);
   }
@@ -70,6 +72,23 @@ export async function readRequest(
     headers.push(["Authorization", basicAuthorization(...userinfo)]);
   }
   return { method, headers, body };
+}
+
+/** Is its body read already? */
+export function isRead(request: Pick<ReadRequest, "method" | "headers"> & { body: unknown }): request is ReadRequest {
+  const { body } = request;
+  return body === null || typeof body === "string" || body instanceof Uint8Array;
+}
+
+// https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2
+const IDEMPOTENT: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
+// Some apps take the method from one of these.
+const METHOD_OVERRIDES = ["x-http-method-override", "x-http-method", "x-method-override"];
+
+/** Does it do no harm if the function is sent it twice, as far as HTTP says? */
+export function isRepeatable({ method, headers }: ReadRequest): boolean {
+  if (!IDEMPOTENT.has(method)) return false;
+  return METHOD_OVERRIDES.every((name) => IDEMPOTENT.has(findHeader(headers, name)?.toUpperCase() ?? "GET"));
 }
 
 /** The input where it is a `Request`, be it of another realm. */
@@ -133,7 +152,7 @@ function checkMethod(method: string): string {
   return NORMALIZED_METHODS.has(upper) ? upper : method;
 }
 
-async function readBody(body: BodyInput | null): Promise<ReadBody> {
+async function readBody(body: BodyInput | null, signal: AbortSignal | undefined): Promise<ReadBody> {
   if (body === null) return { body: null };
   if (typeof body === "string") return { body: body.toWellFormed(), contentType: "text/plain;charset=UTF-8" };
   if (body instanceof URLSearchParams) {
@@ -142,29 +161,51 @@ async function readBody(body: BodyInput | null): Promise<ReadBody> {
   if (body instanceof Uint8Array) return { body };
   if (body instanceof ArrayBuffer) return { body: new Uint8Array(body) };
   if (ArrayBuffer.isView(body)) return { body: new Uint8Array(body.buffer, body.byteOffset, body.byteLength) };
-  const isStream = body instanceof ReadableStream;
-  if (Symbol.asyncIterator in Object(body) && !isStream) {
-    return { body: await collect(body as AsyncIterable<Uint8Array>) };
-  }
-  if (!(body instanceof Blob || body instanceof FormData || isStream)) {
+  if (Symbol.asyncIterator in Object(body)) return { body: await collect(body as AsyncIterable<Uint8Array>, signal) };
+  if (!(body instanceof Blob || body instanceof FormData)) {
     throw new TypeError(
       "the body has to be a string, bytes, a Blob, FormData, URLSearchParams or a stream; " +
         "for JSON, send JSON.stringify(value) or use the option json of a Session",
     );
   }
-  // The platform knows how to write multipart bodies and how to collect streams.
+  // The platform knows how to write multipart bodies.
   const response = new Response(body as ConstructorParameters<typeof Response>[0]);
   const contentType = response.headers.get("content-type");
   const bytes = new Uint8Array(await response.arrayBuffer());
   return contentType === null ? { body: bytes } : { body: bytes, contentType };
 }
 
-/** Not by way of a `Response`, which in Node never ends when an iterable yields an empty chunk. */
-async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+/**
+ * All of a stream; an aborted call ends it. Not by way of a `Response`, which in Node never ends when an iterable yields an
+ * empty chunk.
+ */
+async function collect(chunks: AsyncIterable<Uint8Array>, signal: AbortSignal | undefined): Promise<Uint8Array> {
+  const reader = chunks instanceof ReadableStream ? readerOf(chunks) : chunks[Symbol.asyncIterator]();
+  // What it says to that is nobody's concern any more.
+  const end = (): void => void Promise.resolve(reader.return?.(signal?.reason)).catch(() => undefined);
+  const forget = signal && listenForAbort(signal, end);
   const parts: Uint8Array[] = [];
-  for await (const chunk of chunks) {
-    if (!(chunk instanceof Uint8Array)) throw new TypeError("the chunks of a body have to be Uint8Arrays");
-    parts.push(chunk);
+  try {
+    for await (const chunk of { [Symbol.asyncIterator]: () => reader }) {
+      if (!(chunk instanceof Uint8Array)) throw new TypeError("the chunks of a body have to be Uint8Arrays");
+      parts.push(chunk);
+    }
+  } finally {
+    forget?.();
   }
   return Buffer.concat(parts);
+}
+
+/** A stream's own iterator waits for the chunk that it has asked for before it can be ended. */
+function readerOf(stream: ReadableStream<Uint8Array>): AsyncIterator<Uint8Array> {
+  // Refuses a stream of which something has been read already: its rest would pass for the whole.
+  new Response(stream as ConstructorParameters<typeof Response>[0]);
+  const reader = stream.getReader();
+  return {
+    next: () => reader.read() as Promise<IteratorResult<Uint8Array>>,
+    return: async (reason) => {
+      await reader.cancel(reason);
+      return { done: true, value: undefined };
+    },
+  };
 }

@@ -1,7 +1,7 @@
 /** {@link LambdaResponse}: a `Response` that knows about its invocation. */
 import { STATUS_CODES } from "node:http";
-import { decodeContent } from "./content-encoding.ts";
-import { HTTPError, type RequestSummary } from "./errors.ts";
+import { checkSize, decodeContent } from "./content-encoding.ts";
+import { HTTPError, PayloadTooLargeError, type RequestSummary } from "./errors.ts";
 import type { ResponseParts } from "./formats/format.ts";
 import { isHopByHop } from "./formats/headers.ts";
 import type { InvocationInfo } from "./invocation-info.ts";
@@ -10,10 +10,13 @@ import type { Target } from "./target.ts";
 /** Everything about a response that is not its status, headers and body. */
 export interface ResponseFacts {
   readonly request: RequestSummary;
-  readonly target: Target;
+  /** Absent where a function has redirected onto the web. */
+  readonly target?: Target;
   readonly invocation: InvocationInfo;
   readonly history: readonly LambdaResponse[];
   readonly elapsed: number;
+  /** Held with its body: the platform cancels that of a response that nobody holds any more. */
+  readonly source?: Response;
 }
 
 type BodyOf = ConstructorParameters<typeof Response>[0];
@@ -56,7 +59,10 @@ const NULL_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
  * console.log(response.status, response.invocation.requestId, response.invocation.report?.billedDuration);
  */
 export class LambdaResponse extends StandardResponse {
-  /** What is known about the invocation: request id, version, logs. */
+  /**
+   * What is known about the invocation: request id, version, logs. Where a function has redirected onto the web, that
+   * function's.
+   */
   readonly invocation: InvocationInfo;
   /** The redirects that led here, oldest first. */
   readonly history: readonly LambdaResponse[];
@@ -195,7 +201,12 @@ class BufferedResponse extends LambdaResponse {
 const IS_NODE = !("Bun" in globalThis) && !("Deno" in globalThis);
 
 /** The response that a function's result came to, with its body decoded. */
-export async function toResponse(parts: ResponseParts, method: string, facts: ResponseFacts): Promise<LambdaResponse> {
+export async function toResponse(
+  parts: ResponseParts,
+  method: string,
+  facts: ResponseFacts,
+  maxResponseSize: number = Number.POSITIVE_INFINITY,
+): Promise<LambdaResponse> {
   const { status, body } = parts;
   const headers = new Headers();
   for (const [name, value] of parts.headers) {
@@ -207,13 +218,22 @@ export async function toResponse(parts: ResponseParts, method: string, facts: Re
   headers.set("content-length", String(body.length));
   try {
     const encoding = headers.get("content-encoding");
-    const bytes = encoding === null ? body : await decodeContent(body, encoding);
+    checkSize(body.length, maxResponseSize);
+    const bytes = encoding === null ? body : await decodeContent(body, encoding, maxResponseSize);
     return IS_NODE ? new BufferedResponse(bytes, init, facts) : new LambdaResponse(bytes as BodyOf, init, facts);
   } catch (error) {
     // Status and headers are good; whoever reads the body is told.
-    const unreadable = new ReadableStream({ start: (controller) => controller.error(error) });
+    const reason =
+      error instanceof PayloadTooLargeError ? new PayloadTooLargeError(error.message, { ...error, ...facts }) : error;
+    const unreadable = new ReadableStream({ start: (controller) => controller.error(reason) });
     return new LambdaResponse(unreadable as BodyOf, init, facts);
   }
+}
+
+/** The response of a web page to which a function has redirected, with what is known of that function. */
+export function fromWeb(source: Response, facts: ResponseFacts): LambdaResponse {
+  const { body, status, statusText, headers } = source;
+  return new LambdaResponse(body, { status, statusText, headers }, { ...facts, source });
 }
 
 /** As `fetch` decodes text: UTF-8 whatever the content type says, without a byte-order mark. */

@@ -1,5 +1,7 @@
 /** Every option of a Session and of its requests with its doc, and the checks of what is given. */
 import type { Auth, PreparedRequest } from "./auth.ts";
+import type { CookiesInput } from "./cookie-header.ts";
+import type { RetryInfo } from "./invoke/invoker.ts";
 import {
   BOOLEAN,
   type Check,
@@ -21,12 +23,17 @@ export type BeforeRequest = (request: PreparedRequest) => HookAnswer | Promise<H
 /** Called with each response, and may return another in its place. */
 export type AfterResponse = (response: Response, request: PreparedRequest) => HookAnswer | Promise<HookAnswer>;
 
+/** Called before a call is sent once more. What it throws ends the call. */
+export type OnRetry = (retry: RetryInfo) => void | Promise<void>;
+
 /** Functions that see each request and each response of a session. */
 export interface Hooks {
   /** Called in this order before each request, auth included. */
   readonly beforeRequest?: OneOrMany<BeforeRequest> | undefined;
   /** Called in this order with each response. */
   readonly afterResponse?: OneOrMany<AfterResponse> | undefined;
+  /** Called in this order before a call is sent once more. */
+  readonly onRetry?: OneOrMany<OnRetry> | undefined;
 }
 
 /** Options of a Session: those of `createFetch`, and what every request inherits. */
@@ -47,7 +54,13 @@ export interface SessionOptions extends LambdaOptions {
    */
   readonly auth?: Auth | null | undefined;
   /**
-   * Functions that see each request and response.
+   * Cookies of every request, besides those that functions and web pages set; `false` also keeps none of the latter, for
+   * a session that many users share.
+   * @default none
+   */
+  readonly cookies?: CookiesInput | false | undefined;
+  /**
+   * Functions that see each request, response and retry.
    * @default none
    */
   readonly hooks?: Hooks | undefined;
@@ -71,12 +84,17 @@ export interface SessionRequestOptions extends Omit<RequestOptions, "redirect">,
    */
   readonly headers?: HeadersInput | undefined;
   /**
+   * Cookies, over the session's of the same name; `undefined` as a value leaves one of those out.
+   * @default none
+   */
+  readonly cookies?: CookiesInput | undefined;
+  /**
    * Over the session's and the URL's; `null` for none.
    * @default the URL's user and password, or the session's
    */
   readonly auth?: Auth | null | undefined;
   /**
-   * Follow redirects within the function.
+   * Follow redirects.
    * @default the session's `redirect`
    */
   readonly allowRedirects?: boolean | undefined;
@@ -95,7 +113,7 @@ export interface SessionRequestOptions extends Omit<RequestOptions, "redirect">,
 /** Names of the options of one request of a Session. */
 export const REQUEST_NAMES: readonly string[] = [
   ...REQUEST_OPTION_NAMES.filter((name) => name !== "redirect"),
-  ...["params", "data", "json", "files", "headers", "auth", "allowRedirects", "signal", "raiseForStatus"],
+  ...["params", "data", "json", "files", "headers", "cookies", "auth", "allowRedirects", "signal", "raiseForStatus"],
 ];
 const isObject = (value: unknown): boolean => typeof value === "object" && value !== null;
 const isHook = (value: unknown): boolean => listOf(value).every((hook) => typeof hook === "function");
@@ -106,6 +124,10 @@ export const SESSION_CHECKS: Readonly<Record<keyof SessionOptions, Check>> = {
   headers: [isObject, "an object, pairs or a Headers object"],
   params: [(value) => isObject(value) || typeof value === "string", "an object, pairs or a query string"],
   auth: [() => true, "[user, password] or a function"],
+  cookies: [
+    (value) => value === false || (isObject(value) && !(Symbol.iterator in (value as object))),
+    "an object by name, or false",
+  ],
   hooks: [
     (value) => isObject(value) && Object.values(value as object).every(isHook),
     "an object of functions, or of arrays of functions",

@@ -1,13 +1,14 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** {@link Session}: defaults that requests share, and a method for each verb. After `requests.Session`. */
 import { type Auth, applyAuth, checkAuth, type PreparedRequest } from "./auth.ts";
-import { withTimeout } from "./deadline.ts";
-import { ConfigurationError, HTTPError, TimeoutError } from "./errors.ts";
+import { type CookiesInput, checkCookies, cookiePair, withOwnCookies } from "./cookie-header.ts";
+import { SessionCookies } from "./cookies.ts";
+import { ConfigurationError, HTTPError } from "./errors.ts";
 import { type Client, createClient, type LambdaFetch, type LambdaUrlText } from "./fetch.ts";
 import { findHeader } from "./formats/headers.ts";
-import { abortable } from "./invoke/abortable.ts";
 import type { Invoker } from "./invoke/invoker.ts";
 import { checkOptionNames } from "./invoke/option-names.ts";
+import { retryInvoker } from "./invoke/retry.ts";
 import { canonicalPrefix, isUnder } from "./mounts.ts";
 import {
   checkOptions,
@@ -56,9 +57,7 @@ export interface Verb {
 /** Where URLs under a prefix go. */
 interface Mount {
   readonly prefix: string;
-  readonly client: Client;
-  /** A `fetch` of somebody else's, which knows nothing of our options. */
-  readonly isForeign: boolean;
+  readonly destination: Invoker | typeof globalThis.fetch;
 }
 
 /** One request on its way through a session. */
@@ -69,6 +68,7 @@ interface SessionRequest {
   readonly headers?: HeadersInput | undefined;
   readonly body: BodyInput | null;
   readonly contentType?: string | undefined;
+  readonly cookies?: CookiesInput | undefined;
   readonly auth?: Auth | null | undefined;
   readonly raiseForStatus?: boolean | undefined;
   /** The rest of what `fetch` takes. */
@@ -92,6 +92,8 @@ export class Session {
   #auth: Auth | null;
   readonly #settings: Settings;
   readonly #client: Client;
+  readonly #cookies: SessionCookies;
+  readonly #ownCookies: CookiesInput;
   readonly #before: readonly BeforeRequest[];
   readonly #after: readonly AfterResponse[];
   readonly #raiseForStatus: boolean;
@@ -104,14 +106,26 @@ export class Session {
   constructor(options: SessionOptions = {}) {
     checkOptions(options, SESSION_CHECKS);
     this.#settings = normalizeOptions(pick(options, LAMBDA_OPTION_NAMES));
-    this.#client = createClient(this.#settings);
     this.#headers = new Headers(readHeaders(options.headers ?? []));
     this.#params = options.params ?? {};
     this.#auth = options.auth ? checkAuth(options.auth) : null;
     const { hooks = {} } = options;
-    checkOptionNames(hooks, ["beforeRequest", "afterResponse"]);
+    checkOptionNames(hooks, ["beforeRequest", "afterResponse", "onRetry"]);
     this.#before = listOf(hooks.beforeRequest);
     this.#after = listOf(hooks.afterResponse);
+    const onRetry = listOf(hooks.onRetry);
+    this.#ownCookies = options.cookies || {};
+    for (const [name, value] of Object.entries(this.#ownCookies)) if (value !== undefined) cookiePair(name, value);
+    this.#cookies = new SessionCookies((url) => this.#client.addressOf(url));
+    this.#client = createClient(this.#settings, {
+      ...(options.cookies !== false && { cookies: this.#cookies }),
+      route: (href) => this.#mounts.find(({ prefix }) => isUnder(href, prefix))?.destination,
+      ...(onRetry.length > 0 && {
+        async onRetry(retry) {
+          for (const hook of onRetry) await hook(retry);
+        },
+      }),
+    });
     this.#raiseForStatus = options.raiseForStatus ?? false;
   }
 
@@ -127,6 +141,11 @@ export class Session {
 
   set params(params: ParamsInput) {
     this.#params = params;
+  }
+
+  /** What functions and web pages have set. */
+  get cookies(): SessionCookies {
+    return this.#cookies;
   }
 
   /** May be set; `null` for none. */
@@ -243,17 +262,16 @@ export class Session {
     if (!isForeign && !schemes.includes(schemeOf(canonical))) {
       throw new ConfigurationError(`an invoker can't be mounted on ${quote(prefix)}: it names no function`);
     }
-    const client: Client = isForeign
-      ? { fetch: destination as LambdaFetch, close: async () => undefined }
-      : createClient({ ...this.#settings, functions: new Map(), invoker: destination });
-    this.#mounts = [{ prefix: canonical, client, isForeign }, ...this.#mounts].sort(
+    const routed = isForeign ? destination : retryInvoker(destination, this.#settings.retries);
+    this.#mounts = [{ prefix: canonical, destination: routed }, ...this.#mounts].sort(
       (a, b) => b.prefix.length - a.prefix.length,
     );
   }
 
   /** Closes connections, and whatever the mounted invokers hold. */
   async close(): Promise<void> {
-    await Promise.all([this.#client, ...this.#mounts.map(({ client }) => client)].map((client) => client.close()));
+    const mounted = this.#mounts.map(({ destination }) => (typeof destination === "function" ? {} : destination));
+    await Promise.all([this.#client, ...mounted].map((one: Pick<Invoker, "close">) => one.close?.()));
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -267,12 +285,13 @@ export class Session {
 
   async #request(method: string, url: string | URL, options: SessionRequestOptions): Promise<Response> {
     checkOptionNames(options, REQUEST_NAMES);
-    const { params, headers, auth, allowRedirects, signal, raiseForStatus } = options;
+    const { params, headers, cookies, auth, allowRedirects, signal, raiseForStatus } = options;
     return this.#send({
       method: method.toUpperCase(),
       url,
       params,
       headers,
+      cookies: cookies && checkCookies(cookies),
       auth,
       raiseForStatus,
       ...makeBody(options),
@@ -288,8 +307,10 @@ export class Session {
   async #send(request: SessionRequest): Promise<Response> {
     const { schemes } = this.#settings;
     const located = locateUrl(request.url, [this.#params, request.params ?? {}], schemes);
-    const headers = mergeHeaders(this.#headers, request.headers);
-    setDefault(headers, "Content-Type", request.contentType);
+    const merged = mergeHeaders(this.#headers, request.headers);
+    setDefault(merged, "Content-Type", request.contentType);
+    const ownCookies = { ...this.#ownCookies, ...request.cookies };
+    const headers = withOwnCookies(merged, ownCookies);
     const auth = this.#authFor(request, located);
     if (auth === null && this.#before.length + this.#after.length === 0) {
       return this.#raise(request, located.href, await this.#dispatch(located.href, { ...request, headers }));
@@ -314,22 +335,8 @@ export class Session {
     return userinfo ?? this.#auth;
   }
 
-  async #dispatch(href: string, { method, headers, body, init }: SessionRequest): Promise<Response> {
-    const mount = this.#mounts.find(({ prefix }) => isUnder(href, prefix));
-    const { fetch } = mount?.client ?? this.#client;
-    const whole = { ...init, method, headers: headers ?? [], body };
-    const isForeign = mount?.isForeign ?? !this.#settings.schemes.includes(schemeOf(href));
-    if (!isForeign) return fetch(href, whole);
-    // Another's fetch knows none of our options, and wants to be told that a stream is sent.
-    const { lambda, ...standard } = { ...whole, ...(isStream(body) && { duplex: "half" }) };
-    standard.redirect ??= this.#settings.request.redirect;
-    const timeout = lambda?.timeout ?? this.#settings.request.timeout;
-    const signal = withTimeout(init.signal ?? undefined, timeout, () => {
-      const details = { request: { method, url: href }, outcome: "unknown" as const };
-      return new TimeoutError(`no answer within ${timeout} ms`, details);
-    });
-    const sent = fetch(href, { ...standard, ...(signal !== undefined && { signal }) } as LambdaRequestInit);
-    return abortable(sent, signal);
+  #dispatch(href: string, { method, headers, body, init }: SessionRequest): Promise<Response> {
+    return this.#client.send(href, { ...init, method, headers: headers ?? [], body });
   }
 
   async #seen(response: Response, prepared: PreparedRequest): Promise<Response> {
@@ -343,10 +350,6 @@ export class Session {
     if (response instanceof LambdaResponse) return response.raiseForStatus();
     throw new HTTPError(response, { request: { method, url: response.url || href } });
   }
-}
-
-function isStream(body: BodyInput | null): boolean {
-  return body !== null && typeof body === "object" && Symbol.asyncIterator in body;
 }
 
 /** What a `Request` says to the platform's fetch besides its URL, method, headers and body. */

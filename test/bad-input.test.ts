@@ -11,6 +11,7 @@ import type { SessionOptions, SessionRequestOptions } from "../src/session-optio
 const APP = "http+lambda://app/";
 const LIMIT = 6_291_456;
 const SECRET = "hunter2";
+const ARN = "arn:aws:lambda:eu-west-1:123456789012:function:app";
 
 let calls: Uint8Array[] = [];
 const invoker: Invoker = {
@@ -153,6 +154,11 @@ describe("an unknown option", () => {
   });
 });
 
+const PER_REQUEST = [
+  ...["timeout", "maxRedirects", "functionErrors", "redirect", "logs", "qualifier"],
+  ...["invocationType", "clientContext", "retry", "followTo"],
+];
+
 describe("an option that can't be", () => {
   test.each<[string, unknown, RegExp]>([
     ["timeout", 0, /timeout has to be a number of milliseconds above 0/],
@@ -180,14 +186,135 @@ describe("an option that can't be", () => {
     ["fetch", "https://x/", /fetch has to be a function/],
     ["maxSockets", 0, /maxSockets has to be a whole number above 0/],
     ["useFipsEndpoint", "true", /useFipsEndpoint has to be true or false/],
+    ["connectTimeout", 0, /connectTimeout has to be a number of milliseconds above 0/],
+    ["connectTimeout", -1, /connectTimeout has to be a number of milliseconds above 0/],
+    ["connectTimeout", Number.NaN, /connectTimeout has to be a number of milliseconds above 0/],
+    ["connectTimeout", "5000", /connectTimeout has to be a number of milliseconds above 0/],
+    ["maxResponseSize", 0, /maxResponseSize has to be a whole number above 0/],
+    ["maxResponseSize", -1, /maxResponseSize has to be a whole number above 0/],
+    ["maxResponseSize", 1.5, /maxResponseSize has to be a whole number above 0/],
+    ["maxResponseSize", Number.NaN, /maxResponseSize has to be a whole number above 0/],
+    ["maxResponseSize", "1MB", /maxResponseSize has to be a whole number above 0/],
+    ["invocationType", "event", /invocationType has to be "RequestResponse", "Event" or "DryRun"/],
+    ["invocationType", "", /invocationType has to be "RequestResponse", "Event" or "DryRun"/],
+    ["invocationType", null, /invocationType has to be "RequestResponse", "Event" or "DryRun"/],
+    ["clientContext", "e30=", /clientContext has to be an object that JSON can hold/],
+    ["clientContext", [], /clientContext has to be an object that JSON can hold/],
+    ["clientContext", null, /clientContext has to be an object that JSON can hold/],
+    ["retry", true, /retry has to be false or an object/],
+    ["retry", 3, /retry has to be false or an object/],
+    ["retry", null, /retry has to be false or an object/],
+    ["retry", { Attempts: 3 }, /there is no option "Attempts"\. It is spelled attempts/],
+    ["retry", { retries: 3 }, /there is no option "retries"\. There are: attempts, maxDelay, statuses, unsafe$/],
+    ["retry", { attempts: 0 }, /retry\.attempts has to be a whole number above 0/],
+    ["retry", { attempts: 1.5 }, /retry\.attempts has to be a whole number above 0/],
+    ["retry", { attempts: Number.NaN }, /retry\.attempts has to be a whole number above 0/],
+    ["retry", { attempts: Number.POSITIVE_INFINITY }, /retry\.attempts has to be a whole number above 0/],
+    ["retry", { attempts: "3" }, /retry\.attempts has to be a whole number above 0/],
+    ["retry", { unsafe: "yes" }, /retry\.unsafe has to be true or false/],
+    ["retry", { maxDelay: -1 }, /retry\.maxDelay has to be a number of milliseconds, 0 or more/],
+    ["retry", { maxDelay: Number.NaN }, /retry\.maxDelay has to be a number of milliseconds, 0 or more/],
+    ["retry", { statuses: 503 }, /retry\.statuses has to be an array of statuses, 200 to 599/],
+    ["retry", { statuses: [99] }, /retry\.statuses has to be an array of statuses, 200 to 599/],
+    ["retry", { statuses: [503, 600] }, /retry\.statuses has to be an array of statuses, 200 to 599/],
+    ["retry", { statuses: ["503"] }, /retry\.statuses has to be an array of statuses, 200 to 599/],
+    ["followTo", "users", /followTo has to be an array of functions' names or ARNs/],
+    ["followTo", [""], /followTo has to be an array of functions' names or ARNs/],
+    ["followTo", [/users/], /followTo has to be an array of functions' names or ARNs/],
+    ["followTo", ["us ers"], /followTo: "us ers" is no function's name or ARN; \* may stand for any part of the name/],
+    ["followTo", ["users", "orders:prod"], /followTo: "orders:prod" is no function's name or ARN/],
+    ["followTo", ["http+lambda://users/"], /followTo: "http\+lambda:\/\/users\/" is no function's name or ARN/],
+    ["followTo", [`${ARN}:prod`], /function:app:prod" is no function's name or ARN/],
+    ["followTo", ["arn:aws:lambda:*:*:function:app"], /function:app" is no function's name or ARN/],
   ])("%s: %j", async (name, value, message) => {
     for (const make of [createFetch, (options: LambdaOptions) => new Session(options)]) {
       const error = await refused(() => make({ [name]: value } as LambdaOptions), Error);
       expect(error.message).toMatch(message);
     }
-    if (!["timeout", "maxRedirects", "functionErrors", "redirect", "logs", "qualifier"].includes(name)) return;
+    if (!PER_REQUEST.includes(name)) return;
     await refused(() => fetch(APP, { lambda: { [name]: value } }), ConfigurationError);
     if (name !== "redirect") await refused(() => session.get(APP, { [name]: value }), ConfigurationError);
+  });
+});
+
+test("retry may be false, or an object of which fields are absent", async () => {
+  for (const retry of [false, {}, { attempts: 1 }, { attempts: undefined, maxDelay: 0, statuses: [] }] as const) {
+    expect((await createFetch({ invoker, retry })(APP)).status).toBe(200);
+    expect((await fetch(APP, { lambda: { retry } })).status).toBe(200);
+    expect((await session.get(APP, { retry })).status).toBe(200);
+  }
+  expect(calls).toHaveLength(12);
+});
+
+describe("cookies", () => {
+  test.each<[string, string, string]>([
+    ["a semicolon", `${SECRET}; admin=1`, "without ; and without spaces around it"],
+    ["a newline", `${SECRET}\r\nX-Evil: 1`, "the header Cookie holds U+000D"],
+    ["a line feed", `${SECRET}\nx`, "the header Cookie holds U+000A"],
+    ["a NUL", `${SECRET}\0`, "the header Cookie holds U+0000"],
+    ["a line feed behind it", `${SECRET}\n`, "without ; and without spaces around it"],
+    ["a space before it", ` ${SECRET}`, "without ; and without spaces around it"],
+    ["a space behind it", `${SECRET} `, "without ; and without spaces around it"],
+    ["a tab behind it", `${SECRET}\t`, "without ; and without spaces around it"],
+    ["a character beyond Latin-1", `${SECRET}€`, "the header Cookie holds U+20AC"],
+  ])("a value with %s", async (_name, value, message) => {
+    const cookies = { sid: value };
+    expect((await refused(() => session.get(APP, { cookies }), TypeError)).message).toContain(message);
+    expect((await refused(() => new Session({ invoker, cookies }), TypeError)).message).toContain(message);
+  });
+
+  test.each(["", " ", "a b", "a=b", "a;b", "a,b", "a\n", "a\r\nX: 1", "a\0", "größe", "a\t", '"a"'])(
+    "the name %j",
+    async (name) => {
+      const message = `${JSON.stringify(name)} is no name of a cookie`;
+      const cookies = { [name]: SECRET };
+      expect((await refused(() => session.get(APP, { cookies }), TypeError)).message).toBe(message);
+      expect((await refused(() => new Session({ invoker, cookies }), TypeError)).message).toBe(message);
+    },
+  );
+
+  test.each<[string, unknown]>([
+    ["a number", 7],
+    ["null", null],
+    ["an array", [SECRET]],
+    ["an object", { toString: () => SECRET }],
+  ])("%s for a value", async (_name, value) => {
+    const cookies = { sid: value } as never;
+    const message = "the cookie sid has to be a string without ; and without spaces around it";
+    expect((await refused(() => session.get(APP, { cookies }), TypeError)).message).toBe(message);
+    expect((await refused(() => new Session({ invoker, cookies }), TypeError)).message).toBe(message);
+  });
+
+  test.each<[string, unknown]>([
+    ["text", `sid=${SECRET}`],
+    ["pairs", [["sid", SECRET]]],
+    ["a Map", new Map([["sid", SECRET]])],
+    ["Headers", new Headers({ sid: SECRET })],
+    ["true", true],
+  ])("%s in place of an object", async (_name, cookies) => {
+    const { message } = await refused(() => session.get(APP, { cookies: cookies as never }), TypeError);
+    expect(message).toBe("cookies have to be an object by name");
+    const { message: ofSession } = await refused(
+      () => new Session({ invoker, cookies: cookies as never }),
+      ConfigurationError,
+    );
+    expect(ofSession).toBe("the option cookies has to be an object by name, or false");
+  });
+
+  test("what a jar is handed", async () => {
+    const session = new Session({ invoker });
+    const set = (cookie: string) => refused(() => session.cookies.set(APP, cookie), TypeError);
+    for (const cookie of ["", `sid=${SECRET}\r\nX: 1`, `sid=${SECRET}\0`, `sid=${SECRET}; Domain=example.com`]) {
+      await set(cookie);
+    }
+    expect(await session.cookies.get(APP)).toEqual({});
+    await refused(() => session.cookies.set("http+lambda://a b/", "a=b"), InvalidTargetError);
+    for (const saved of [undefined, null, 7, "{}", [], {}, { version: 2, jars: {} }, { version: 1, jars: null }]) {
+      await refused(() => session.cookies.import(saved as never), ConfigurationError);
+    }
+    for (const jar of [null, SECRET, {}, { cookies: {} }, { cookies: [SECRET] }, { cookies: [null] }]) {
+      await refused(() => session.cookies.import({ version: 1, jars: { a: jar } } as never), ConfigurationError);
+    }
   });
 });
 
@@ -418,6 +545,73 @@ describe("an event over 6 MB", () => {
     const fetch = createFetch({ functions: { app: handler } });
     const body = "a".repeat(LIMIT);
     await refused(() => fetch(APP, { method: "POST", body }), PayloadTooLargeError);
+  });
+});
+
+describe("an event that is queued", () => {
+  const ASYNC_LIMIT = 1_048_576;
+  const lambda = { invocationType: "Event" } as const;
+
+  test("at 1 MB it is sent, one byte above it is refused", async () => {
+    await fetch(APP, { method: "POST", body: "x", lambda });
+    const room = ASYNC_LIMIT - ((calls.splice(0)[0]?.length ?? 0) - 1);
+    expect((await fetch(APP, { method: "POST", body: "a".repeat(room), lambda })).status).toBe(202);
+    expect(calls.splice(0)[0]?.length).toBe(ASYNC_LIMIT);
+
+    const body = "a".repeat(room + 1);
+    const error = await refused(() => fetch(APP, { method: "POST", body, lambda }), PayloadTooLargeError);
+    expect(error).toMatchObject({ code: "ERR_PAYLOAD_TOO_LARGE", size: ASYNC_LIMIT + 1, limit: ASYNC_LIMIT });
+    expect(error.message).toBe(
+      `POST http+lambda://app/: the event is ${ASYNC_LIMIT + 1} bytes, Lambda takes ${ASYNC_LIMIT} of one that is ` +
+        `queued; the largest part is the body (${room + 1} characters). Nothing was sent`,
+    );
+    await refused(() => session.post(APP, { data: body, ...lambda }), PayloadTooLargeError);
+    // The same is not too large for one that is waited for.
+    expect((await fetch(APP, { method: "POST", body })).status).toBe(200);
+  });
+
+  test("a body that is too large by itself is not encoded first", async () => {
+    const body = new Uint8Array(ASYNC_LIMIT + 1);
+    const error = await refused(() => fetch(APP, { method: "POST", body, lambda }), PayloadTooLargeError);
+    expect(error.message).toContain(`the event is over ${ASYNC_LIMIT + 1} bytes, Lambda takes ${ASYNC_LIMIT} of one`);
+  });
+
+  test("a dry run has the limit of what is waited for", async () => {
+    const body = "a".repeat(ASYNC_LIMIT);
+    expect((await fetch(APP, { method: "POST", body, lambda: { invocationType: "DryRun" } })).status).toBe(204);
+  });
+});
+
+describe("the option clientContext", () => {
+  /** Of as many characters of base64 as this many bytes of JSON come to. */
+  const contextOf = (bytes: number): object => ({ custom: { a: "x".repeat(bytes - '{"custom":{"a":""}}'.length) } });
+
+  test("3,580 characters of base64 are sent, the next longer ones refused", async () => {
+    expect((await fetch(APP, { lambda: { clientContext: contextOf(2685) } })).status).toBe(200);
+    expect(calls.splice(0)).toHaveLength(1);
+
+    const clientContext = contextOf(2686);
+    const error = await refused(() => fetch(APP, { lambda: { clientContext } }), PayloadTooLargeError);
+    expect(error).toMatchObject({ size: 3584, limit: 3583, request: { url: APP }, target: { functionName: "app" } });
+    expect(error.message).toBe(
+      `GET ${APP}: the option clientContext is 3584 characters of base64, Lambda takes 3583. Nothing was sent`,
+    );
+    await refused(() => session.get(APP, { clientContext }), PayloadTooLargeError);
+    await refused(() => createFetch({ invoker, clientContext })(APP), PayloadTooLargeError);
+  });
+
+  test("is measured in bytes of UTF-8", async () => {
+    const clientContext = { custom: { a: "€".repeat(1000) } };
+    await refused(() => fetch(APP, { lambda: { clientContext } }), PayloadTooLargeError);
+  });
+
+  test("what JSON can't say", async () => {
+    const circle: { self?: unknown } = {};
+    circle.self = circle;
+    for (const clientContext of [circle, { a: 1n }, { toJSON: () => undefined }]) {
+      await refused(() => fetch(APP, { lambda: { clientContext } }), TypeError);
+      await refused(() => session.get(APP, { clientContext }), TypeError);
+    }
   });
 });
 

@@ -173,6 +173,17 @@ describe("a Request", () => {
     expect(ownHeaders(event)).toEqual({});
   });
 
+  test("that has been read already is refused, and so is a stream of which a part is missing", async () => {
+    const request = new Request(APP, { method: "POST", body: "old" });
+    await request.text();
+    await expect(received(request)).rejects.toThrow(TypeError);
+    const body = new Blob(["a", "b"]).stream();
+    const reader = body.getReader();
+    await reader.read();
+    reader.releaseLock();
+    await expect(received(APP, { method: "POST", body })).rejects.toThrow(TypeError);
+  });
+
   test("what the second argument says goes first", async () => {
     const request = new Request(APP, { method: "POST", headers: { a: "1", b: "2" }, body: "old" });
     const event = await received(request, { method: "PATCH", headers: { A: "3" }, body: Buffer.from("new") });

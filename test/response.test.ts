@@ -552,26 +552,30 @@ describe("a function that failed", () => {
     [
       "Node.js",
       JSON.stringify(node),
-      { errorType: "TypeError", errorMessage: "x is undefined", stackTrace: node.trace },
+      { kind: "exception", errorType: "TypeError", errorMessage: "x is undefined", stackTrace: node.trace },
     ],
     [
       "Python",
       '{"errorType":"KeyError","errorMessage":"\'a\'","requestId":"1","stackTrace":["  File \\"a.py\\", line 1"]}',
-      { errorType: "KeyError", errorMessage: "'a'", stackTrace: ['  File "a.py", line 1'] },
+      { kind: "exception", errorType: "KeyError", errorMessage: "'a'", stackTrace: ['  File "a.py", line 1'] },
     ],
     [
       "Go",
       '{"errorType":"errorString","errorMessage":"bad","stackTrace":[{"path":"main.go","line":7,"label":"main"}]}',
-      { errorType: "errorString", errorMessage: "bad", stackTrace: ["main.go:7 main"] },
+      { kind: "exception", errorType: "errorString", errorMessage: "bad", stackTrace: ["main.go:7 main"] },
     ],
     [
       "a timeout",
       '{"errorType":"Sandbox.Timedout","errorMessage":"RequestId: 1 Error: Task timed out after 3.00 seconds"}',
-      { errorType: "Sandbox.Timedout", errorMessage: "RequestId: 1 Error: Task timed out after 3.00 seconds" },
+      {
+        kind: "timeout",
+        errorType: "Sandbox.Timedout",
+        errorMessage: "RequestId: 1 Error: Task timed out after 3.00 seconds",
+      },
     ],
-    ["no JSON", "segmentation fault", { errorMessage: "segmentation fault" }],
-    ["JSON of another kind", '"bad"', { errorMessage: '"bad"' }],
-    ["a proxy response", '{"statusCode":200}', { errorMessage: '{"statusCode":200}' }],
+    ["no JSON", "segmentation fault", { kind: "exception", errorMessage: "segmentation fault" }],
+    ["JSON of another kind", '"bad"', { kind: "exception", errorMessage: '"bad"' }],
+    ["a proxy response", '{"statusCode":200}', { kind: "exception", errorMessage: '{"statusCode":200}' }],
   ])("in %s is a 502", async (_name, payload, failure) => {
     const response = await invoked({ payload, functionError: "Unhandled", requestId: "id-1" }).response;
     expect([response.status, response.statusText]).toEqual([502, "Bad Gateway"]);
@@ -591,7 +595,12 @@ describe("a function that failed", () => {
       (error) => error,
     );
     expect(error).toBeInstanceOf(FunctionError);
-    expect(error).toMatchObject({ name: "FunctionError", code: "ERR_FUNCTION", stackTrace: node.trace });
+    expect(error).toMatchObject({
+      name: "FunctionError",
+      code: "ERR_FUNCTION",
+      kind: "exception",
+      stackTrace: node.trace,
+    });
     expect(error).toMatchObject({
       errorType: "TypeError",
       errorMessage: "x is undefined",

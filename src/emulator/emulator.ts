@@ -126,10 +126,12 @@ async function invoke(find: FindFunction, request: IncomingMessage, response: Se
   if (type === "DryRun") return end(response, 204);
   checkJson(payload);
   const logs = request.headers["x-amz-log-type"] === "Tail";
+  const clientContext = request.headers["x-amz-client-context"];
   const running = invoker.invoke({
     target,
     payload: payload.length === 0 ? Buffer.from("{}") : payload,
     logs,
+    ...(typeof clientContext === "string" && { clientContext }),
     request: { method: "POST", url: path },
   });
   if (type === "Event") {

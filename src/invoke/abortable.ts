@@ -6,8 +6,8 @@ const MAX_LISTENERS = 10_000;
 
 /** `work`, or the signal's reason as soon as it is aborted; the work itself, which nobody can stop, runs on. */
 export function abortable<Result>(work: Result | Promise<Result>, signal: AbortSignal | undefined): Promise<Result> {
+  if (signal === undefined) return Promise.resolve(work);
   return new Promise((resolve, reject) => {
-    if (signal === undefined) return resolve(work);
     const onAbort = (): void => reject(signal.reason);
     if (signal.aborted) onAbort();
     const forget = listenForAbort(signal, onAbort);

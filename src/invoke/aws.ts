@@ -1,10 +1,16 @@
 /** The Invoke API of AWS Lambda: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html */
-import { ConfigurationError } from "../errors.ts";
+import { ConfigurationError, type Correction, type InvokeError } from "../errors.ts";
 import { functionIdentifier } from "../target.ts";
 import { VERSION } from "../version.ts";
 import { abortable } from "./abortable.ts";
-import { networkError, refusedError } from "./aws-error.ts";
-import { type AwsCredentials, type CredentialsProvider, credentialSource } from "./credentials.ts";
+import { networkError, readError, refusedError } from "./aws-error.ts";
+import {
+  type AwsCredentials,
+  type CredentialSource,
+  type CredentialsProvider,
+  credentialSource,
+} from "./credentials.ts";
+import { DURATION, isDuration } from "./duration.ts";
 import { type Endpoint, parseEndpointUrl, resolveEndpoint } from "./endpoint.ts";
 import { type Environment, readEnvironment } from "./environment.ts";
 import { createHttpClient, NetworkError, type WireRequest, type WireResponse } from "./http.ts";
@@ -49,6 +55,11 @@ export interface AwsSettings {
    * @default no limit
    */
   readonly maxSockets?: number | undefined;
+  /**
+   * Milliseconds for a new connection: DNS, TCP and TLS. A call that finds none is tried again, whatever its method.
+   * @default 10000
+   */
+  readonly connectTimeout?: number | undefined;
 }
 
 /** Names of the fields of {@link AwsSettings}. */
@@ -60,12 +71,18 @@ export const AWS_SETTING_NAMES: readonly string[] = [
   "useDualstackEndpoint",
   "useFipsEndpoint",
   "maxSockets",
+  "connectTimeout",
 ] satisfies (keyof AwsSettings)[];
+
+// Less than the five minutes that AWS puts up with, for an answer takes time.
+const MAX_SKEW_MS = 4 * 60 * 1000;
 
 /** One region's endpoint, and the credentials for it. */
 interface Caller {
   readonly endpoint: Endpoint;
-  credentials(): AwsCredentials | Promise<AwsCredentials>;
+  readonly credentials: CredentialSource;
+  /** Milliseconds that this machine's clock is behind AWS's. */
+  clockOffset: number;
 }
 
 /**
@@ -78,7 +95,8 @@ interface Caller {
  */
 export function awsInvoker(settings: AwsSettings = {}): Invoker {
   checkSettings(settings);
-  const http = createHttpClient(settings.maxSockets === undefined ? {} : { maxSockets: settings.maxSockets });
+  const { maxSockets, connectTimeout } = settings;
+  const http = createHttpClient({ maxSockets, connectTimeout });
   const callers = new Map<string | undefined, Promise<Caller>>();
 
   /** Made once a region: it may have to read files. One that fails is made anew, in case those are mended. */
@@ -95,12 +113,12 @@ export function awsInvoker(settings: AwsSettings = {}): Invoker {
   async function identify(
     { target, request }: Invocation,
     signal: AbortSignal | undefined,
-  ): Promise<{ endpoint: Endpoint; credentials: AwsCredentials }> {
+  ): Promise<{ caller: Caller; credentials: AwsCredentials }> {
     try {
-      const { endpoint, credentials } = await callerFor(target.region);
-      const found = credentials();
+      const caller = await callerFor(target.region);
+      const found = caller.credentials();
       // They may be a login or a slow service away; an aborted call does not wait for them.
-      return { endpoint, credentials: found instanceof Promise ? await abortable(found, signal) : found };
+      return { caller, credentials: found instanceof Promise ? await abortable(found, signal) : found };
     } catch (error) {
       if (!(error instanceof ConfigurationError) || error === signal?.reason) throw error;
       // Calls share these errors, which know none of them.
@@ -110,15 +128,26 @@ export function awsInvoker(settings: AwsSettings = {}): Invoker {
 
   return {
     async invoke(invocation, signal) {
-      const { endpoint, credentials } = await identify(invocation, signal);
+      const { progress } = invocation;
+      if (progress !== undefined) progress.sent = false;
+      const { caller, credentials } = await identify(invocation, signal);
+      const { endpoint } = caller;
+      const onSend = (): void => {
+        if (progress !== undefined) progress.sent = true;
+      };
       try {
-        const response = await http.send(signedRequest(invocation, endpoint, credentials), signal);
-        if (response.status >= 300) throw refusedError(invocation, endpoint.signingRegion, response);
+        const response = await http.send(signedRequest(invocation, caller, credentials), signal, onSend);
+        if (response.status >= 300) throw refused(invocation, caller, credentials, response);
         return readResult(response, endpoint.signingRegion);
       } catch (error) {
         if (error instanceof NetworkError) throw networkError(invocation, endpoint, error);
         throw error;
       }
+    },
+    async locate({ region }) {
+      const { endpoint, credentials } = await callerFor(region);
+      const { accountId } = await credentials();
+      return { region: endpoint.signingRegion, ...(accountId !== undefined && { accountId }) };
     },
     async close() {
       http.close();
@@ -126,12 +155,40 @@ export function awsInvoker(settings: AwsSettings = {}): Invoker {
   };
 }
 
+/** The error of a refusal, of which the next attempt may be free: with new credentials, or with a clock put right. */
+function refused(
+  invocation: Invocation,
+  caller: Caller,
+  credentials: AwsCredentials,
+  response: WireResponse,
+): InvokeError {
+  const { date, age } = response.headers;
+  const { code, message } = readError(response);
+  const offset = Date.parse(age === undefined ? (date ?? "") : "") - Date.now();
+  let corrected: Correction | undefined;
+  if (code === "ExpiredTokenException" && caller.credentials.renew !== undefined) {
+    caller.credentials.renew(credentials);
+    corrected = "credentials";
+  } else if (response.status < 500 && Math.abs(offset - caller.clockOffset) >= MAX_SKEW_MS) {
+    // Whatever it was refused for: a wrong clock is not always told as one.
+    caller.clockOffset = offset;
+    corrected = "clock";
+  } else if (/^Signature (?:expired|not yet current)/.test(message)) {
+    // Signed long before it was sent, or by the clock before the correction; a new signature is all that is needed.
+    corrected = "clock";
+  }
+  return refusedError(invocation, { region: caller.endpoint.signingRegion, response, corrected });
+}
+
 function checkSettings(settings: AwsSettings): void {
   checkOptionNames(settings, AWS_SETTING_NAMES);
-  const { endpoint, maxSockets } = settings;
+  const { endpoint, maxSockets, connectTimeout } = settings;
   if (endpoint !== undefined) parseEndpointUrl(endpoint);
   if (maxSockets !== undefined && !(Number.isInteger(maxSockets) && maxSockets > 0)) {
     throw new ConfigurationError("the option maxSockets has to be a whole number above 0");
+  }
+  if (connectTimeout !== undefined && !isDuration(connectTimeout)) {
+    throw new ConfigurationError(`the option connectTimeout has to be ${DURATION}`);
   }
 }
 
@@ -148,7 +205,7 @@ async function makeCaller(settings: AwsSettings, targetRegion: string | undefine
   });
   const { credentials, profile } = settings;
   const source = { ...(credentials !== undefined && { credentials }), ...(profile !== undefined && { profile }) };
-  return { endpoint, credentials: credentialSource(source, environment, endpoint.isLoopback) };
+  return { endpoint, credentials: credentialSource(source, environment, endpoint.isLoopback), clockOffset: 0 };
 }
 
 function noRegion({ profile, configFile, credentialsFile }: Environment): ConfigurationError {
@@ -164,8 +221,9 @@ function noRegion({ profile, configFile, credentialsFile }: Environment): Config
   );
 }
 
-function signedRequest(invocation: Invocation, endpoint: Endpoint, credentials: AwsCredentials): WireRequest {
-  const { target, payload, logs } = invocation;
+function signedRequest(invocation: Invocation, caller: Caller, credentials: AwsCredentials): WireRequest {
+  const { target, payload, logs, invocationType = "RequestResponse", clientContext } = invocation;
+  const { endpoint, clockOffset } = caller;
   // The name is one segment of the path, whatever is in it: `arn:aws:…` goes as `arn%3Aaws%3A…`.
   const name = encodeRfc3986(functionIdentifier(target));
   const path = `${endpoint.basePath}/2015-03-31/functions/${name}/invocations`;
@@ -174,7 +232,9 @@ function signedRequest(invocation: Invocation, endpoint: Endpoint, credentials: 
   const signed: Record<string, string> = {
     "content-type": "application/json",
     host: endpoint.host,
-    "x-amz-date": amzDate(new Date()),
+    "x-amz-date": amzDate(new Date(Date.now() + clockOffset)),
+    ...(invocationType !== "RequestResponse" && { "x-amz-invocation-type": invocationType }),
+    ...(clientContext !== undefined && { "x-amz-client-context": clientContext }),
     ...(logs && { "x-amz-log-type": "Tail" }),
     ...(credentials.sessionToken !== undefined && { "x-amz-security-token": credentials.sessionToken }),
   };

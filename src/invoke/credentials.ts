@@ -12,10 +12,24 @@ export interface AwsCredentials {
   readonly sessionToken?: string | undefined;
   /** When they end; they are asked for again five minutes before. */
   readonly expiration?: Date | undefined;
+  /** The 12-digit account that they belong to. Where it is known, a name and an ARN of it are the same function. */
+  readonly accountId?: string | undefined;
 }
 
-/** A function that gives credentials, such as those of `@aws-sdk/credential-providers`. */
-export type CredentialsProvider = () => Promise<AwsCredentials> | AwsCredentials;
+/**
+ * A function that gives credentials, such as those of `@aws-sdk/credential-providers`. With `forceRefresh`, AWS has called
+ * the last ones expired, and something kept is of no use.
+ */
+export type CredentialsProvider = (options?: { forceRefresh?: boolean }) => Promise<AwsCredentials> | AwsCredentials;
+
+/** Credentials for each signature. */
+export interface CredentialSource {
+  (): AwsCredentials | Promise<AwsCredentials>;
+  /**
+   * AWS has called these expired: the next ones are to be new. Absent where credentials are given once and for all.
+   */
+  renew?(expired: AwsCredentials): void;
+}
 
 const REFRESH_BEFORE = 5 * 60 * 1000;
 const DUMMY: AwsCredentials = { accessKeyId: "local", secretAccessKey: "local" };
@@ -32,13 +46,16 @@ export function credentialSource(
   settings: { credentials?: AwsCredentials | CredentialsProvider; profile?: string },
   environment: Environment,
   isLoopback: boolean,
-): () => AwsCredentials | Promise<AwsCredentials> {
+): CredentialSource {
   const { credentials: option, profile } = settings;
-  if (typeof option === "function") return cached(() => askOption(option));
+  if (typeof option === "function") return cached((forceRefresh) => askOption(option, forceRefresh));
   if (option !== undefined) return always(checked(option, OPTION));
   if (environment.staticCredentials !== undefined) {
     return always(
-      checked(environment.staticCredentials, "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN"),
+      checked(
+        environment.staticCredentials,
+        "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_ACCOUNT_ID",
+      ),
     );
   }
   // The chain would go on to EC2's metadata service and wait for it, on a laptop for nothing.
@@ -46,10 +63,10 @@ export function credentialSource(
   return cached(providerChain(profile, environment));
 }
 
-async function askOption(provider: CredentialsProvider): Promise<AwsCredentials> {
+async function askOption(provider: CredentialsProvider, forceRefresh: boolean): Promise<AwsCredentials> {
   let credentials: AwsCredentials;
   try {
-    credentials = await provider();
+    credentials = await (forceRefresh ? provider({ forceRefresh }) : provider());
   } catch (error) {
     throw failed(`the function in ${OPTION} failed: `, error);
   }
@@ -57,9 +74,9 @@ async function askOption(provider: CredentialsProvider): Promise<AwsCredentials>
 }
 
 /** AWS's chain. It takes 24 ms to load, so the first question does that, not a process that never comes here. */
-function providerChain(profile: string | undefined, environment: Environment): () => Promise<AwsCredentials> {
-  let chain: (() => Promise<AwsCredentials>) | undefined;
-  return async () => {
+function providerChain(profile: string | undefined, environment: Environment): Ask {
+  let chain: ((options?: { forceRefresh?: boolean }) => Promise<AwsCredentials>) | undefined;
+  return async (forceRefresh) => {
     if (chain === undefined) {
       const { defaultProvider } = await import("@aws-sdk/credential-provider-node");
       chain = defaultProvider({
@@ -73,7 +90,7 @@ function providerChain(profile: string | undefined, environment: Environment): (
     }
     let credentials: AwsCredentials;
     try {
-      credentials = await chain();
+      credentials = await chain({ forceRefresh });
     } catch (error) {
       const looked = [`${OPTION}: not given`, ...environment.credentialSources].map((source) => `\n- ${source}`);
       throw failed(`no credentials found. Looked at:${looked.join("")}\nAWS's provider chain says: `, error);
@@ -86,14 +103,18 @@ function always(credentials: AwsCredentials): () => AwsCredentials {
   return () => credentials;
 }
 
+type Ask = (forceRefresh: boolean) => Promise<AwsCredentials>;
+
 /** Keeps what `ask` gave until shortly before it ends, and asks once however many wait. */
-function cached(ask: () => Promise<AwsCredentials>): () => AwsCredentials | Promise<AwsCredentials> {
+function cached(ask: Ask): CredentialSource {
   let current: AwsCredentials | undefined;
   let pending: Promise<AwsCredentials> | undefined;
+  let isExpired = false;
 
   async function refresh(): Promise<AwsCredentials> {
     try {
-      current = await ask();
+      current = await ask(isExpired);
+      isExpired = false;
       return current;
     } catch (error) {
       // These are good for a few minutes yet, and the next call asks again.
@@ -104,11 +125,18 @@ function cached(ask: () => Promise<AwsCredentials>): () => AwsCredentials | Prom
     }
   }
 
-  return () => {
+  const source: CredentialSource = () => {
     if (current !== undefined && timeLeft(current) >= REFRESH_BEFORE) return current;
     pending ??= refresh();
     return pending;
   };
+  source.renew = (expired) => {
+    // Many calls may be told so at once; the first to hear it has them renewed.
+    if (current !== expired) return;
+    current = undefined;
+    isExpired = true;
+  };
+  return source;
 }
 
 function timeLeft({ expiration }: AwsCredentials): number {
@@ -117,12 +145,15 @@ function timeLeft({ expiration }: AwsCredentials): number {
 
 /** Refuses what can't be signed with, without showing it. */
 function checked(credentials: AwsCredentials, from: string): AwsCredentials {
-  const { accessKeyId, secretAccessKey, sessionToken, expiration } = credentials ?? {};
+  const { accessKeyId, secretAccessKey, sessionToken, expiration, accountId } = credentials ?? {};
   checkKey(accessKeyId, `${from}: accessKeyId`);
   checkKey(secretAccessKey, `${from}: secretAccessKey`);
   if (sessionToken) checkKey(sessionToken, `${from}: sessionToken`);
   if (expiration !== undefined && !(expiration?.getTime?.() > 0)) {
     throw new ConfigurationError(`${from}: expiration has to be a valid Date`);
+  }
+  if (accountId !== undefined && !/^\d{12}$/.test(accountId)) {
+    throw new ConfigurationError(`${from}: accountId has to be 12 digits`);
   }
   // Blank is how a variable says "none"; signed as a token, it would be refused.
   return sessionToken || sessionToken === undefined ? credentials : { ...credentials, sessionToken: undefined };

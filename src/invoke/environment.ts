@@ -26,6 +26,8 @@ export interface Environment {
   readonly hasCredentialSource: boolean;
   /** Every source of credentials and what is there, a line each, for the error when none gave any. */
   readonly credentialSources: readonly string[];
+  /** `AWS_MAX_ATTEMPTS`, or the profile's. */
+  readonly maxAttempts?: number;
   /** The paths of the shared files, whether they exist or not. */
   readonly configFile: string;
   readonly credentialsFile: string;
@@ -74,6 +76,7 @@ export async function readEnvironment(profile?: string, env: Variables = process
   // Anything but "false" switches it off, in AWS's SDK as well.
   const metadataDisabled = (present(env.AWS_EC2_METADATA_DISABLED) ?? "false") !== "false";
 
+  const maxAttempts = attemptsOf(env, settings);
   return {
     ...(region !== undefined && { region }),
     ...(endpoint !== undefined && { endpoint }),
@@ -92,6 +95,7 @@ export async function readEnvironment(profile?: string, env: Variables = process
         (container ? "gave none" : "not set"),
       `EC2 instance metadata: ${metadataDisabled ? "switched off by AWS_EC2_METADATA_DISABLED" : "gave none"}`,
     ],
+    ...(maxAttempts !== undefined && { maxAttempts }),
     configFile,
     credentialsFile,
   };
@@ -102,7 +106,13 @@ function staticCredentialsOf(env: Variables): AwsCredentials | undefined {
   const secretAccessKey = present(env.AWS_SECRET_ACCESS_KEY);
   if (accessKeyId === undefined || secretAccessKey === undefined) return undefined;
   const sessionToken = present(env.AWS_SESSION_TOKEN);
-  return { accessKeyId, secretAccessKey, ...(sessionToken !== undefined && { sessionToken }) };
+  const accountId = present(env.AWS_ACCOUNT_ID);
+  return {
+    accessKeyId,
+    secretAccessKey,
+    ...(sessionToken !== undefined && { sessionToken }),
+    ...(accountId !== undefined && { accountId }),
+  };
 }
 
 /** Why the variables give no access key. */
@@ -140,6 +150,18 @@ function flag(env: Variables, variable: string, settings: Section, key: string):
     throw new ConfigurationError(`${where} has to be true or false, not ${JSON.stringify(value)}`);
   }
   return value === "true";
+}
+
+/** https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html */
+function attemptsOf(env: Variables, settings: Section): number | undefined {
+  const fromEnv = present(env.AWS_MAX_ATTEMPTS);
+  const value = fromEnv ?? settings.max_attempts;
+  if (value === undefined) return undefined;
+  if (!/^[1-9]\d{0,8}$/.test(value)) {
+    const where = fromEnv === undefined ? "max_attempts of the profile" : "AWS_MAX_ATTEMPTS";
+    throw new ConfigurationError(`${where} has to be a whole number above 0, not ${JSON.stringify(value)}`);
+  }
+  return Number(value);
 }
 
 /** AWS's own parser takes 17 ms to load, so it is not loaded for files that are not there. */

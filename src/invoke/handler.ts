@@ -8,6 +8,7 @@ import { abortable } from "./abortable.ts";
 import { defineAwslambda, isStreaming, ResponseStream } from "./awslambda.ts";
 import { type InvocationLog, logLine, startLog } from "./handler-log.ts";
 import type { Invocation, InvocationResult, Invoker } from "./invoker.ts";
+import { parseObject } from "./json.ts";
 import { checkOptionNames } from "./option-names.ts";
 
 /**
@@ -16,7 +17,10 @@ import { checkOptionNames } from "./option-names.ts";
  */
 export type Handler = (event: never, context: never, callback: never) => unknown;
 
-/** The second argument of a handler: https://docs.aws.amazon.com/lambda/latest/dg/nodejs-context.html */
+/**
+ * The second argument of a handler: https://docs.aws.amazon.com/lambda/latest/dg/nodejs-context.html. It has a
+ * `clientContext` as well where the caller gave one, in whatever form the caller gave it.
+ */
 export interface HandlerContext {
   /** May be set, as on AWS; here nothing waits for the event loop. */
   callbackWaitsForEmptyEventLoop: boolean;
@@ -81,8 +85,16 @@ export function handlerInvoker(handler: Handler, options: HandlerOptions = {}): 
   return {
     async invoke(invocation, signal) {
       signal?.throwIfAborted();
+      const { invocationType = "RequestResponse" } = invocation;
+      if (invocationType === "DryRun") return { payload: new Uint8Array() };
       const first = init;
       init = undefined;
+      if (invocationType === "Event") {
+        // Nobody waits for it, and what it throws is in its own log.
+        const requestId = randomUUID();
+        void runInvocation(handler, invocation, { quiet, initDuration: first, requestId });
+        return { payload: new Uint8Array(), requestId };
+      }
       // Seen from outside, an aborted invocation ends at once; the handler, which nobody can stop, runs on.
       return abortable(runInvocation(handler, invocation, { quiet, initDuration: first }), signal);
     },
@@ -91,11 +103,14 @@ export function handlerInvoker(handler: Handler, options: HandlerOptions = {}): 
 
 async function runInvocation(
   handler: Handler,
-  { target, payload, logs }: Invocation,
-  { quiet, initDuration }: { quiet: boolean; initDuration: number | undefined },
+  { target, payload, logs, clientContext }: Invocation,
+  {
+    quiet,
+    initDuration,
+    requestId = randomUUID(),
+  }: { quiet: boolean; initDuration: number | undefined; requestId?: string },
 ): Promise<InvocationResult> {
-  const requestId = randomUUID();
-  const context = makeContext(target, requestId);
+  const context = makeContext(target, requestId, clientContext);
   const log = logs || quiet ? startLog({ requestId, quiet }) : undefined;
   const start = performance.now();
   log?.append(`START RequestId: ${requestId} Version: ${context.functionVersion}\n`);
@@ -186,7 +201,7 @@ function errorPayload(error: unknown): string {
   }
 }
 
-function makeContext(target: Target, awsRequestId: string): HandlerContext {
+function makeContext(target: Target, awsRequestId: string, clientContext: string | undefined): HandlerContext {
   const deadline = performance.now() + MAX_DURATION_MS;
   const functionVersion = /^\d+$/.test(target.qualifier ?? "") ? (target.qualifier ?? "") : "$LATEST";
   const day = new Date().toISOString().slice(0, 10).replaceAll("-", "/");
@@ -198,6 +213,7 @@ function makeContext(target: Target, awsRequestId: string): HandlerContext {
     invokedFunctionArn: functionArn(target),
     memoryLimitInMB: String(MEMORY_MB),
     awsRequestId,
+    ...(clientContext !== undefined && { clientContext: parseObject(Buffer.from(clientContext, "base64").toString()) }),
     logGroupName: `/aws/lambda/${target.functionName}`,
     logStreamName: `${day}/[${functionVersion}]${awsRequestId.replaceAll("-", "")}`,
     getRemainingTimeInMillis: () => Math.max(0, Math.round(deadline - performance.now())),

@@ -9,6 +9,7 @@ import {
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import type { Socket } from "node:net";
 import { listenForAbort } from "./abortable.ts";
+import { timerOf } from "./duration.ts";
 
 /** What goes over the wire. */
 export interface WireRequest {
@@ -40,6 +41,8 @@ export class NetworkError extends Error {
     // A host with several addresses fails with an AggregateError, whose own message is empty.
     const first = cause instanceof AggregateError ? cause.errors[0] : cause;
     super(first?.message || cause.message, { cause });
+    // What the parser stumbled over may hold what a function answered, and would be printed with the error.
+    if ("rawPacket" in cause) delete cause.rawPacket;
     this.code = cause.code ?? first?.code ?? "ERR_NETWORK";
     this.sent = sent;
   }
@@ -48,22 +51,42 @@ export class NetworkError extends Error {
 /** Sends requests and keeps connections; one a client. */
 export interface HttpClient {
   /**
+   * @param onSend Called when there is a connection, just before the request is written to it.
    * @throws {NetworkError} when no whole answer came.
    * @throws the signal's reason once it is aborted; the socket is closed.
    */
-  send(request: WireRequest, signal?: AbortSignal): Promise<WireResponse>;
+  send(request: WireRequest, signal?: AbortSignal, onSend?: () => void): Promise<WireResponse>;
+  /** Closes every connection; what is under way or waits for one fails. */
   close(): void;
+}
+
+/** What an {@link HttpClient} may be told. */
+export interface HttpSettings {
+  /** Default: no limit. */
+  readonly maxSockets?: number | undefined;
+  /** Milliseconds for DNS, TCP and TLS together. Default: 10 s. */
+  readonly connectTimeout?: number | undefined;
 }
 
 // A free socket that the server closes just as a POST is written is a call of unknown outcome. Lambda keeps free
 // connections longer than this, and a server that says how long gets a second less.
 const FREE_SOCKET_MS = 20_000;
 const HINT_MARGIN_MS = 1_000;
+// As long as the platform's fetch waits. Where no packet comes back, TCP alone would try for two minutes.
+const CONNECT_TIMEOUT_MS = 10_000;
+// Lambda answers with 6 MB at most, emulators with whatever a function returns. This one only bounds memory.
+const MAX_ANSWER = 200 * 1024 * 1024;
+/** The code of an answer that is larger. */
+export const ANSWER_TOO_LARGE = "ERR_ANSWER_TOO_LARGE";
+/** The code of a call that `close()` ended. */
+export const CLOSED = "ERR_CLOSED";
 // TCP probes, so that a call of 15 minutes lives through a NAT gateway that drops what is idle for 350 s.
 const PROBE_AFTER_MS = 1_000;
 
-export function createHttpClient({ maxSockets = Number.POSITIVE_INFINITY }: { maxSockets?: number } = {}): HttpClient {
+export function createHttpClient(settings: HttpSettings = {}): HttpClient {
+  const { maxSockets = Number.POSITIVE_INFINITY, connectTimeout = CONNECT_TIMEOUT_MS } = settings;
   const agents = new Map<string, HttpAgent>();
+  const underWay = new Set<() => void>();
 
   function agentFor({ protocol, hostname, port }: WireRequest): HttpAgent {
     const origin = `${protocol}//${hostname}:${port}`;
@@ -78,15 +101,33 @@ export function createHttpClient({ maxSockets = Number.POSITIVE_INFINITY }: { ma
   }
 
   return {
-    send: (request, signal) => send(request, agentFor(request), signal),
+    send: (request, signal, onSend = () => undefined) =>
+      send(request, agentFor(request), { signal, onSend, connectTimeout, underWay }),
     close() {
+      // The agent alone would forget those that wait, and the others would look as if the server had gone.
+      for (const end of underWay) end();
       for (const agent of agents.values()) agent.destroy();
       agents.clear();
     },
   };
 }
 
-function send(wire: WireRequest, agent: HttpAgent, signal?: AbortSignal): Promise<WireResponse> {
+function send(
+  wire: WireRequest,
+  agent: HttpAgent,
+  {
+    signal,
+    onSend,
+    connectTimeout,
+    underWay,
+  }: {
+    signal: AbortSignal | undefined;
+    onSend: () => void;
+    connectTimeout: number;
+    /** What `close()` ends. */
+    underWay: Set<() => void>;
+  },
+): Promise<WireResponse> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason);
     const secure = wire.protocol === "https:";
@@ -100,25 +141,40 @@ function send(wire: WireRequest, agent: HttpAgent, signal?: AbortSignal): Promis
       headers,
     });
     let sent = false;
+    let connecting: NodeJS.Timeout | undefined;
 
-    const onAbort = (): void => {
+    const end = (reason: unknown): void => {
       finish();
-      reject(signal?.reason);
+      reject(reason);
+      leaveQueue(agent, request);
       request.destroy();
+    };
+    const onAbort = (): void => end(signal?.reason);
+    const onClose = (): void => {
+      end(new NetworkError(Object.assign(new Error("the client was closed"), { code: CLOSED }), sent));
     };
     const onError = (error: Error): void => {
       finish();
       reject(new NetworkError(error, sent));
     };
-    const finish = signal === undefined ? () => undefined : listenForAbort(signal, onAbort);
+    underWay.add(onClose);
+    const forget = signal === undefined ? undefined : listenForAbort(signal, onAbort);
+    const finish = (): void => {
+      clearTimeout(connecting);
+      underWay.delete(onClose);
+      forget?.();
+    };
+    const onConnected = (): void => {
+      clearTimeout(connecting);
+      sent = true;
+      onSend();
+    };
 
     request.once("socket", (socket) => {
-      if (!socket.connecting) {
-        sent = true;
-        return;
-      }
+      if (!socket.connecting) return onConnected();
+      connecting = setTimeout(() => request.destroy(connectTimedOut(connectTimeout)), timerOf(connectTimeout));
       socket.once(secure ? "secureConnect" : "connect", () => {
-        sent = true;
+        onConnected();
         // The agent's `keepAlive` does it for a TLS socket only when that is free for the first time.
         socket.setKeepAlive(true, PROBE_AFTER_MS);
       });
@@ -142,10 +198,33 @@ function send(wire: WireRequest, agent: HttpAgent, signal?: AbortSignal): Promis
   });
 }
 
+/** For a request that is still in it when a connection goes, the agent would open another. */
+function leaveQueue(agent: HttpAgent, request: ClientRequest): void {
+  const queues = agent.requests as Record<string, unknown[]>;
+  for (const [name, waiting] of Object.entries(queues)) {
+    const others = waiting.filter((one) => one !== request);
+    if (others.length > 0) queues[name] = others;
+    // The agent takes none to be empty.
+    else delete queues[name];
+  }
+}
+
+function connectTimedOut(connectTimeout: number): Error {
+  return Object.assign(new Error(`no connection within ${connectTimeout} ms`), { code: "ETIMEDOUT" });
+}
+
 function readBody(response: IncomingMessage): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
-    response.on("data", (chunk: Buffer) => chunks.push(chunk));
+    let size = 0;
+    response.on("data", (chunk: Buffer) => {
+      size += chunk.length;
+      if (size <= MAX_ANSWER) chunks.push(chunk);
+      else
+        response.destroy(
+          Object.assign(new Error(`the answer is over ${MAX_ANSWER} bytes`), { code: ANSWER_TOO_LARGE }),
+        );
+    });
     response.once("error", reject);
     response.once("end", () =>
       resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)),

@@ -1,9 +1,16 @@
 /** The seam: where invocations go. AWS, a handler in this process and a user's mock all implement {@link Invoker}. */
-import type { RequestSummary } from "../errors.ts";
+import type { InvokeError, RequestSummary } from "../errors.ts";
 import type { Target } from "../target.ts";
 
 /** Bytes of an event at most, 6 MB: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html */
 export const MAX_EVENT: number = 6 * 1024 * 1024;
+/** Bytes of an event that is queued (`Event`) at most, 1 MB: the same page. */
+export const MAX_ASYNC_EVENT: number = 1024 * 1024;
+/** Characters of a client context in base64 at most: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html */
+export const MAX_CLIENT_CONTEXT = 3583;
+
+/** Wait for the result, only queue the event, or only ask whether the caller may invoke the function. */
+export type InvocationType = "RequestResponse" | "Event" | "DryRun";
 
 /** One delivery of an event to a function. */
 export interface Invocation {
@@ -14,6 +21,50 @@ export interface Invocation {
   readonly logs: boolean;
   /** The HTTP request that the event stands for; errors name it. */
   readonly request: RequestSummary;
+  /** Default: `RequestResponse`. */
+  readonly invocationType?: InvocationType;
+  /** Base64 of the JSON that the function finds in `context.clientContext`. */
+  readonly clientContext?: string;
+  /** Does it do no harm if the function runs twice? Default: `false`. */
+  readonly repeatable?: boolean;
+  /** When to deliver it again after a failure. Default: never. */
+  readonly retry?: RetryPolicy;
+  /** Where an invoker writes how far it has come. */
+  readonly progress?: Progress;
+}
+
+/** When to deliver an event again. */
+export interface RetryPolicy {
+  /** Deliveries at most. Default: `AWS_MAX_ATTEMPTS`, the profile's `max_attempts`, or 3. */
+  readonly attempts?: number;
+  /** Milliseconds between two deliveries at most. */
+  readonly maxDelay: number;
+  /** Called before each further delivery. What it throws ends the call. */
+  readonly onRetry?: (retry: RetryInfo) => unknown;
+}
+
+/** A failed attempt that is about to be followed by another. */
+export interface RetryInfo {
+  readonly request: RequestSummary;
+  readonly target: Target;
+  /** The number of the attempt that failed, from 1 on. */
+  readonly attempt: number;
+  /** Milliseconds until the next one. */
+  readonly delay: number;
+  /** Why it failed; absent when `response` is why. */
+  readonly error?: InvokeError;
+  /** The answer whose status is one of `retry.statuses`. Its body can be read. */
+  readonly response?: Response;
+}
+
+/** How far a call has come: what its error has to say if it is cut off. */
+export interface Progress {
+  /** How often the event was delivered. */
+  attempts: number;
+  /** May an earlier attempt have run the function? */
+  mayHaveRun: boolean;
+  /** May the attempt under way have reached the function? An invoker that can tell sets it as soon as it sends. */
+  sent: boolean;
 }
 
 /** What came of an invocation that a function answered, be it with a failure. */
@@ -30,8 +81,14 @@ export interface InvocationResult {
   readonly region?: string;
   /** The end of the function's log, decoded, when asked for. */
   readonly logs?: string;
-  /** How often it was sent. Default: 1. */
+  /** How often the invoker sent it. Default: 1. */
   readonly attempts?: number;
+}
+
+/** Where a function is, as far as its URL leaves it open. */
+export interface FunctionLocation {
+  readonly region?: string;
+  readonly accountId?: string;
 }
 
 /**
@@ -51,6 +108,11 @@ export interface Invoker {
    * @throws the signal's own reason once it is aborted.
    */
   invoke(invocation: Invocation, signal?: AbortSignal): Promise<InvocationResult>;
+  /**
+   * Where a call to this target would go: the region, and the account as far as the credentials name it. Cookies and
+   * redirects go by it. Without it, two names are two functions.
+   */
+  locate?(target: Target): Promise<FunctionLocation>;
   /** Frees sockets and the like. */
   close?(): Promise<void>;
 }

@@ -173,6 +173,10 @@ describe("through fetch", () => {
   test("the function's error itself has no hint in it", async () => {
     const fetch = createFetch({ invoker: failing("KeyError", "'rawPath'") });
     const { invocation } = await fetch("http+lambda://app/");
-    expect(invocation.functionError).toEqual({ errorType: "KeyError", errorMessage: "'rawPath'" });
+    expect(invocation.functionError).toEqual({
+      kind: "exception",
+      errorType: "KeyError",
+      errorMessage: "'rawPath'",
+    });
   });
 });

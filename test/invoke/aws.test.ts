@@ -14,12 +14,14 @@ import { NetworkError } from "../../src/invoke/http.ts";
 import type { Invocation, Invoker } from "../../src/invoke/invoker.ts";
 import { parseFunction } from "../../src/target.ts";
 import { VERSION } from "../../src/version.ts";
+import { CLOSED_PORT } from "../support/sockets.ts";
 
 const KEY = "AKIDEXAMPLE";
 const SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 const TOKEN = "IQoJb3JpZ2luX2VjEXAMPLETOKEN==";
 const keys: AwsCredentials = { accessKeyId: KEY, secretAccessKey: SECRET };
 const ARN = "arn:aws:lambda:eu-west-1:123456789012:function:orders";
+const ANY_ACCOUNT = "arn:aws:lambda:eu-west-1:*:function:orders";
 
 let before: NodeJS.ProcessEnv;
 const closers: (() => void)[] = [];
@@ -266,13 +268,16 @@ describe("the request", () => {
 
 describe("settings", () => {
   test.each<[object, string]>([
-    [{ regoin: "eu-west-1" }, 'there is no option "regoin". There are: credentials, endpoint, '],
+    [{ regoin: "eu-west-1" }, 'there is no option "regoin". There are: connectTimeout, credentials, '],
     [{ maxsockets: 1 }, 'there is no option "maxsockets". It is spelled maxSockets'],
     [{ endpoint: "foo" }, 'the endpoint "foo" is no URL'],
     [{ maxSockets: -1 }, "the option maxSockets has to be a whole number above 0"],
     [{ maxSockets: 0 }, "maxSockets"],
     [{ maxSockets: 1.5 }, "maxSockets"],
     [{ maxSockets: "9" }, "maxSockets"],
+    [{ connectTimeout: 0 }, "the option connectTimeout has to be a number of milliseconds above 0"],
+    [{ connectTimeout: Number.NaN }, "connectTimeout"],
+    [{ connectTimeout: "9" }, "connectTimeout"],
   ])("%j can't be", (settings, message) => {
     const make = () => awsInvoker(settings);
     expect(make).toThrow(ConfigurationError);
@@ -590,7 +595,7 @@ describe("an error's name", () => {
       "HTML",
       "<html>\r\n<head><title>403 Forbidden</title></head>\r\n</html>\r\n",
       "HTTP_403",
-      "HTTP_403: <html> <head><title>403 Forbidden</title></head> </html>",
+      "HTTP_403: 403 Forbidden",
     ],
     ["text", "Forbidden by the proxy", "HTTP_403", "HTTP_403: Forbidden by the proxy"],
     ["nothing", "", "HTTP_403", "HTTP_403"],
@@ -638,10 +643,11 @@ describe("an error's facts", () => {
   test("the message is in `message` or `Message`", async () => {
     const headers = { "x-amzn-ErrorType": "EC2ThrottledException" };
     const said = async (body: string) => (await refusal({ status: 502, headers, body })).message.split("Exception")[1];
-    expect(await said('{"Type":"Service","message":"small"}')).toBe(": small");
-    expect(await said('{"Type":"Service","Message":"large"}')).toBe(": large");
-    expect(await said('{"message":null,"Message":"large"}')).toBe(": large");
-    expect(await said('{"Type":"Service"}')).toBe("");
+    const advice = ". EC2 throttled Lambda while it set the function up; try again.";
+    expect(await said('{"Type":"Service","message":"small"}')).toBe(`: small${advice}`);
+    expect(await said('{"Type":"Service","Message":"large"}')).toBe(`: large${advice}`);
+    expect(await said('{"message":null,"Message":"large"}')).toBe(`: large${advice}`);
+    expect(await said('{"Type":"Service"}')).toBe(advice);
   });
 
   test("the message is one line of bearable length", async () => {
@@ -668,7 +674,7 @@ describe("the message", () => {
     const body = `{"Message":"Function not found: ${ARN}:prod","Type":"User"}`;
     const error = await refusal({ status: 404, headers, body }, invocation("orders:prod", { request: get }));
     expect(error.message).toBe(
-      "GET http+lambda://prod.orders/v1: Lambda knows no function orders (qualifier prod) in eu-west-1, " +
+      "GET http+lambda://prod.orders/v1: Lambda knows no function orders (qualifier prod) in eu-west-1, account 123456789012, " +
         `ResourceNotFoundException: Function not found: ${ARN}:prod. ` +
         "Check the name, which is case-sensitive, the qualifier, the region and the account.",
     );
@@ -680,15 +686,16 @@ describe("the message", () => {
     const error = await refusal({ status: 409, headers, body }, invocation(ARN), { region: "us-east-1" });
     expect(error.message).toBe(
       "POST http+lambda://orders/v1: Lambda refused to invoke orders in eu-west-1 for this POST, " +
-        "ResourceConflictException: The function is currently in the following state: Pending",
+        "ResourceConflictException: The function is currently in the following state: Pending. " +
+        "The function is being created or changed; try again when its state is Active.",
     );
   });
 
   test.each([
-    ["AccessDeniedException", "User: x is not authorized", "The caller needs lambda:InvokeFunction"],
+    ["AccessDeniedException", "User: x is not authorized", `Allow lambda:InvokeFunction on ${ANY_ACCOUNT} in`],
     ["UnrecognizedClientException", "The security token included in the request is invalid.", "The access key is not"],
     ["ExpiredTokenException", "The security token included in the request is expired", "fetch new credentials."],
-    ["InvalidSignatureException", "Signature expired: X is now earlier than Y (Z - 5 min.)", "this machine's clock."],
+    ["InvalidSignatureException", "Signature expired: X is now earlier than Y (Z - 5 min.)", "this machine's clock, "],
   ])("of %s says what to do", async (name, said, advice) => {
     const error = await refusal({
       status: 403,
@@ -701,7 +708,7 @@ describe("the message", () => {
 
   test("says what to do where Lambda says nothing", async () => {
     const error = await refusal({ status: 403, headers: { "x-amzn-ErrorType": "AccessDeniedException" }, body: "{}" });
-    expect(error.message).toContain(", AccessDeniedException. The caller needs ");
+    expect(error.message).toContain(`, AccessDeniedException. Allow lambda:InvokeFunction on ${ANY_ACCOUNT} in`);
   });
 
   test("has no advice for the names of Object.prototype", async () => {
@@ -742,7 +749,7 @@ describe("no error shows a credential", () => {
   test("nor does a connection that was lost or could not be made", async () => {
     const credentials = { ...keys, sessionToken: TOKEN };
     const lost = await listen(createNetServer((socket) => void socket.once("data", () => socket.end("x"))));
-    for (const port of [lost, await closedPort()]) {
+    for (const port of [lost, CLOSED_PORT]) {
       const endpoint = `http://127.0.0.1:${port}`;
       const error = await failure(invoker({ endpoint, credentials }).invoke(invocation()));
       for (const secret of [TOKEN, SECRET]) {
@@ -811,7 +818,7 @@ describe("the outcome", () => {
 
 describe("no answer", () => {
   test("nobody listens: not started", async () => {
-    const port = await closedPort();
+    const port = CLOSED_PORT;
     const one = invocation();
     const error = await failure(invoker({ endpoint: `http://127.0.0.1:${port}` }).invoke(one));
     expect(error).toBeInstanceOf(InvokeError);
@@ -916,16 +923,7 @@ describe("an aborted signal", () => {
     const rejecting = () => Promise.reject(new Error("the vault is sealed"));
     await invoker({ endpoint, credentials: async () => keys }).invoke(invocation(), signal);
     await failure(invoker({ endpoint, credentials: rejecting }).invoke(invocation(), signal));
-    await failure(invoker({ endpoint: `http://127.0.0.1:${await closedPort()}` }).invoke(invocation(), signal));
+    await failure(invoker({ endpoint: `http://127.0.0.1:${CLOSED_PORT}` }).invoke(invocation(), signal));
     expect(getEventListeners(signal, "abort")).toHaveLength(0);
   });
 });
-
-/** A port that nobody listens on. */
-async function closedPort(): Promise<number> {
-  const server = createNetServer();
-  const port = await listen(server);
-  server.close();
-  await once(server, "close");
-  return port;
-}

@@ -9,7 +9,12 @@ import { inspect, promisify } from "node:util";
 import ts from "typescript";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { ConfigurationError } from "../../src/errors.ts";
-import { type AwsCredentials, type CredentialsProvider, credentialSource } from "../../src/invoke/credentials.ts";
+import {
+  type AwsCredentials,
+  type CredentialSource,
+  type CredentialsProvider,
+  credentialSource,
+} from "../../src/invoke/credentials.ts";
 import { readEnvironment } from "../../src/invoke/environment.ts";
 
 const KEY = "AKIDEXAMPLE";
@@ -505,3 +510,148 @@ function metadataService(asked: string[]): Promise<string> {
     return response.end(JSON.stringify({ AccessKeyId: KEY, SecretAccessKey: SECRET, Token: TOKEN, Expiration }));
   });
 }
+
+describe("credentials that AWS has called expired", () => {
+  async function renewable(given: Given): Promise<Required<Pick<CredentialSource, "renew">> & CredentialSource> {
+    const give: CredentialSource = await source(given);
+    const { renew } = give;
+    if (renew === undefined) throw new Error("they can't be renewed");
+    return Object.assign(give, { renew });
+  }
+
+  /** Gives another key each time; `asked` is what it was called with. */
+  function issuer() {
+    const asked: unknown[] = [];
+    const option: CredentialsProvider = (options) => {
+      asked.push(options);
+      return { ...keys, accessKeyId: `${KEY}${asked.length}`, expiration: inMinutes(60) };
+    };
+    return { asked, option };
+  }
+
+  test("a function is asked for others, whatever it said of their end", async () => {
+    const { asked, option } = issuer();
+    const give = await renewable({ option });
+    const first = await give();
+    give.renew(first);
+    const second = await give();
+    expect([first.accessKeyId, second.accessKeyId]).toEqual([`${KEY}1`, `${KEY}2`]);
+    expect(give()).toBe(second);
+    expect(asked).toEqual([undefined, { forceRefresh: true }]);
+  });
+
+  test("once, however many say so, and however late", async () => {
+    const { asked, option } = issuer();
+    const give = await renewable({ option });
+    const first = await give();
+    for (let call = 0; call < 5; call++) give.renew(first);
+    const [second, ...others] = await Promise.all([give(), give(), give()]);
+    for (const other of others) expect(other).toBe(second);
+    give.renew(first);
+    expect(await give()).toBe(second);
+    // Equal is not the same: these were never given.
+    give.renew({ ...(second as AwsCredentials) });
+    expect(give()).toBe(second);
+    expect(asked).toHaveLength(2);
+  });
+
+  test("later ones are asked for as usual when they are about to end", async () => {
+    const asked: unknown[] = [];
+    const give = await renewable({
+      option: (options) => {
+        asked.push(options);
+        return { ...keys, expiration: inMinutes(asked.length === 2 ? 1 : 60) };
+      },
+    });
+    give.renew(await give());
+    await give();
+    await give();
+    expect(asked).toEqual([undefined, { forceRefresh: true }, undefined]);
+  });
+
+  test("are not used any more when no others can be had, and the next call asks again", async () => {
+    const asked: unknown[] = [];
+    const give = await renewable({
+      option: (options) => {
+        asked.push(options);
+        if (asked.length === 2) throw new Error("the vault is sealed");
+        return { ...keys, expiration: inMinutes(60) };
+      },
+    });
+    const first = await give();
+    give.renew(first);
+    await expect(give()).rejects.toThrow("the vault is sealed");
+    expect(await give()).not.toBe(first);
+    expect(asked).toEqual([undefined, { forceRefresh: true }, { forceRefresh: true }]);
+  });
+
+  test("a function that gives the same again can be told so again", async () => {
+    let asked = 0;
+    const give = await renewable({
+      option: () => {
+        asked++;
+        return keys;
+      },
+    });
+    for (let round = 1; round <= 3; round++) {
+      expect(await give()).toBe(keys);
+      expect(asked).toBe(round);
+      give.renew(keys);
+    }
+  });
+
+  test("AWS's chain asks its source again, whatever that said of their end", async () => {
+    let asked = 0;
+    const url = await serve((_, response) => {
+      const Expiration = inMinutes(60).toISOString();
+      const AccessKeyId = `${KEY}${++asked}`;
+      response.end(JSON.stringify({ AccessKeyId, SecretAccessKey: SECRET, Token: TOKEN, Expiration }));
+    });
+    const give = await renewable({ env: { AWS_CONTAINER_CREDENTIALS_FULL_URI: `${url}/creds` } });
+    const first = await give();
+    expect(give()).toBe(first);
+    give.renew(first);
+    const second = await give();
+    expect([first.accessKeyId, second.accessKeyId]).toEqual([`${KEY}1`, `${KEY}2`]);
+    expect(give()).toBe(second);
+    expect(asked).toBe(2);
+  });
+
+  test("those that are given once and for all can't be renewed", async () => {
+    const env = { AWS_ACCESS_KEY_ID: KEY, AWS_SECRET_ACCESS_KEY: SECRET };
+    for (const given of [{ option: keys }, { isLoopback: true }, { env }] as Given[]) {
+      const give: CredentialSource = await source(given);
+      expect(give.renew).toBeUndefined();
+    }
+  });
+});
+
+describe("the account", () => {
+  const accountId = "123456789012";
+
+  test("of the option and of the variables is kept", async () => {
+    expect((await source({ option: { ...keys, accountId } }))()).toMatchObject({ accountId });
+    expect(await (await source({ option: () => ({ ...keys, accountId }) }))()).toMatchObject({ accountId });
+    const env = { AWS_ACCESS_KEY_ID: KEY, AWS_SECRET_ACCESS_KEY: SECRET, AWS_ACCOUNT_ID: accountId };
+    expect((await source({ env }))()).toEqual({ ...keys, accountId });
+  });
+
+  test("of a profile is found by AWS's chain", async () => {
+    const lines = `aws_access_key_id = ${KEY}\naws_secret_access_key = ${SECRET}\naws_account_id = ${accountId}`;
+    expect(await (await source({ credentials: `[default]\n${lines}` }))()).toMatchObject({ ...keys, accountId });
+  });
+
+  test.each(["", "12345678901", "1234567890123", "1234-5678-9012", " 123456789012", "123456789012\n"])(
+    "%j is none",
+    async (wrong) => {
+      for (const option of [{ ...keys, accountId: wrong }, () => ({ ...keys, accountId: wrong })]) {
+        expect((await failure({ option })).message).toMatch(/option `credentials`.*: accountId has to be 12 digits$/);
+      }
+    },
+  );
+
+  test("a wrong one in the variables is said to be there", async () => {
+    const env = { AWS_ACCESS_KEY_ID: KEY, AWS_SECRET_ACCESS_KEY: SECRET, AWS_ACCOUNT_ID: "1234" };
+    expect((await failure({ env })).message).toMatch(/AWS_ACCOUNT_ID: accountId has to be 12 digits$/);
+  });
+});

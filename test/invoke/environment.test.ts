@@ -407,3 +407,83 @@ describe("credentials", () => {
     expect(await last("false")).toBe("EC2 instance metadata: gave none");
   });
 });
+
+describe("the account in the variables", () => {
+  const keys = { AWS_ACCESS_KEY_ID: "AKIDEXAMPLE", AWS_SECRET_ACCESS_KEY: "secret" };
+
+  test("goes with the key", async () => {
+    const { staticCredentials } = await read({ env: { ...keys, AWS_ACCOUNT_ID: "123456789012" } });
+    expect(staticCredentials).toEqual({
+      accessKeyId: "AKIDEXAMPLE",
+      secretAccessKey: "secret",
+      accountId: "123456789012",
+    });
+  });
+
+  test("is none when it is blank, and no key by itself", async () => {
+    expect((await read({ env: { ...keys, AWS_ACCOUNT_ID: " " } })).staticCredentials).not.toHaveProperty("accountId");
+    expect(await read({ env: { AWS_ACCOUNT_ID: "123456789012" } })).not.toHaveProperty("staticCredentials");
+  });
+
+  test("is not that of a chosen profile's key", async () => {
+    const env = { ...keys, AWS_ACCOUNT_ID: "123456789012" };
+    const environment = await read({ env, config: "[profile dev]\nregion = eu-west-1", profile: "dev" });
+    expect(environment).not.toHaveProperty("staticCredentials");
+  });
+});
+
+describe("how many attempts", () => {
+  const profiles = "[default]\nmax_attempts = 4\n[profile dev]\nmax_attempts = 2\n[profile plain]\nregion = eu-west-1";
+
+  /** What AWS's own client makes of the same settings. */
+  async function attemptsOfSdk(given: Given): Promise<number> {
+    const before = { ...process.env };
+    Object.assign(process.env, variables(given));
+    try {
+      const profile = given.profile === undefined ? {} : { profile: given.profile };
+      return await new LambdaClient({ ...profile, region: "us-east-1" }).config.maxAttempts();
+    } finally {
+      for (const name of Object.keys(process.env)) if (!(name in before)) delete process.env[name];
+      Object.assign(process.env, before);
+    }
+  }
+
+  test.each<[string, Given, number | undefined]>([
+    ["nothing", {}, undefined],
+    ["the variable", { env: { AWS_MAX_ATTEMPTS: "7" } }, 7],
+    ["one attempt", { env: { AWS_MAX_ATTEMPTS: "1" } }, 1],
+    ["the default profile", { config: profiles }, 4],
+    ["the profile in AWS_PROFILE", { config: profiles, env: { AWS_PROFILE: "dev" } }, 2],
+    ["the profile in the option", { config: profiles, profile: "dev" }, 2],
+    ["a profile that says nothing, the default one set aside", { config: profiles, profile: "plain" }, undefined],
+    ["the variable before the profile", { config: profiles, env: { AWS_MAX_ATTEMPTS: "7" }, profile: "dev" }, 7],
+    ["a profile in the credentials file", { credentials: "[default]\nmax_attempts = 5" }, 5],
+    ["both files", { config: profiles, credentials: "[default]\nmax_attempts = 5" }, 4],
+  ])("%s, as AWS's own client reads it", async (_, given, expected) => {
+    const { maxAttempts } = await read(given);
+    expect(maxAttempts).toBe(expected);
+    expect(await attemptsOfSdk(given)).toBe(expected ?? 3);
+  });
+
+  test("what is blank is not there", async () => {
+    for (const blank of ["", " "]) {
+      expect(await read({ env: { AWS_MAX_ATTEMPTS: blank } })).not.toHaveProperty("maxAttempts");
+      expect(await read({ env: { AWS_MAX_ATTEMPTS: blank }, config: profiles })).toMatchObject({ maxAttempts: 4 });
+    }
+    expect(await read({ config: "[default]\nmax_attempts =\nregion = eu-west-1" })).not.toHaveProperty("maxAttempts");
+  });
+
+  test.each(["0", "-1", "1.5", "three", "1e3", "0x3", "03", "1234567890"])(
+    "%j is none; the error says where it stands",
+    async (value) => {
+      const expected = (where: string): string =>
+        `${where} has to be a whole number above 0, not ${JSON.stringify(value)}`;
+      const variable = read({ env: { AWS_MAX_ATTEMPTS: value }, config: profiles });
+      await expect(variable).rejects.toThrow(ConfigurationError);
+      await expect(variable).rejects.toThrow(expected("AWS_MAX_ATTEMPTS"));
+      const profile = read({ config: `[default]\nmax_attempts = ${value}` });
+      await expect(profile).rejects.toThrow(ConfigurationError);
+      await expect(profile).rejects.toThrow(expected("max_attempts of the profile"));
+    },
+  );
+});

@@ -1,5 +1,4 @@
 import { execFile } from "node:child_process";
-import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { getEventListeners, getMaxListeners, once, setMaxListeners } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer as createHttpServer, type RequestListener, type ServerResponse } from "node:http";
@@ -12,9 +11,10 @@ import { setImmediate } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import ts from "typescript";
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { abortable } from "../../src/invoke/abortable.ts";
 import { createHttpClient, type HttpClient, NetworkError, type WireRequest } from "../../src/invoke/http.ts";
+import { CLOSED_PORT, tcpTimer, trustEverybody, watchClientSockets } from "../support/sockets.ts";
 
 const run = promisify(execFile);
 
@@ -102,12 +102,10 @@ async function failure(call: Promise<unknown>): Promise<NetworkError> {
   throw error;
 }
 
-/** The sockets that this process opens from now on, seen from the inside. */
-function watchClientSockets(): Socket[] {
-  const sockets: Socket[] = [];
-  const onSocket = (message: unknown): void => void sockets.push((message as { socket: Socket }).socket);
-  subscribe("net.client.socket", onSocket);
-  closers.push(() => unsubscribe("net.client.socket", onSocket));
+/** The sockets that this test opens, seen from the inside. */
+function watched(): Socket[] {
+  const { sockets, undo } = watchClientSockets();
+  closers.push(undo);
   return sockets;
 }
 
@@ -128,16 +126,6 @@ function held(): { listener: RequestListener; next(): Promise<ServerResponse> } 
       return response === undefined ? new Promise((resolve) => waiting.push(resolve)) : Promise.resolve(response);
     },
   };
-}
-
-/** A port that nobody listens on. */
-async function closedPort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 describe("requests and answers", () => {
@@ -286,7 +274,7 @@ describe("connections", () => {
   test("one that the server closed is not used again", async () => {
     const { port, sockets } = await serve((_, response) => response.end("ok"));
     const client = createClient();
-    const seen = watchClientSockets();
+    const seen = watched();
     await client.send(wire(port));
     sockets[0]?.end();
     await once(seen[0] as Socket, "close");
@@ -318,7 +306,7 @@ describe("connections", () => {
     const call = failure(client.send(wire(port)));
     await next();
     client.close();
-    expect(await call).toMatchObject({ code: "ECONNRESET", sent: true });
+    expect(await call).toMatchObject({ code: "ERR_CLOSED", sent: true });
   });
 });
 
@@ -341,7 +329,7 @@ describe("a free connection", () => {
       response.end("ok");
     });
     const client = createClient();
-    const seen = watchClientSockets();
+    const seen = watched();
     await client.send(wire(port));
     await expect.poll(() => seen[0]?.timeout).toBe(limit);
     await client.send(wire(port));
@@ -351,7 +339,7 @@ describe("a free connection", () => {
   test.each(["timeout=1", "timeout=0", "max=5, timeout=1"])("with `Keep-Alive: %s` is not kept", async (hint) => {
     const { port, sockets } = await serve((_, response) => response.setHeader("Keep-Alive", hint).end("ok"));
     const client = createClient();
-    const seen = watchClientSockets();
+    const seen = watched();
     for (let call = 0; call < 2; call++) {
       await client.send(wire(port));
       await expect.poll(() => seen[call]?.destroyed).toBe(true);
@@ -377,7 +365,7 @@ describe("a call in flight", () => {
     const { listener, next } = held();
     const { port, sockets } = await serve(listener);
     const client = createClient();
-    const seen = watchClientSockets();
+    const seen = watched();
     const listeners: (number | undefined)[] = [];
     for (let call = 0; call < 4; call++) {
       const answer = client.send(wire(port));
@@ -403,7 +391,7 @@ describe("a call in flight", () => {
         protocol === "http:"
           ? await serve(listener)
           : await listen(createHttpsServer({ ...certificate, keepAliveTimeout: 0 }, listener));
-      if (protocol === "https:") trustEverybody();
+      if (protocol === "https:") closers.push(trustEverybody().undo);
       const client = createClient();
       for (let call = 0; call < 2; call++) {
         const answer = client.send(wire(port, { protocol }));
@@ -411,7 +399,7 @@ describe("a call in flight", () => {
         const { remotePort = 0 } = sockets[0] as Socket;
         await expect.poll(() => tcpTimer(remotePort, port)).toBe("02");
         // The server's end has none, so the kernel does not show it for every connection.
-        expect(tcpTimer(port, remotePort)).toBe("00");
+        await expect.poll(() => tcpTimer(port, remotePort)).toBe("00");
         response.end();
         await answer;
       }
@@ -420,32 +408,9 @@ describe("a call in flight", () => {
   );
 });
 
-/** Until the test is over. */
-function trustEverybody(): void {
-  const { NODE_TLS_REJECT_UNAUTHORIZED: before } = process.env;
-  // Node warns of it, once.
-  const emitWarning = vi.spyOn(process, "emitWarning").mockReturnValue();
-  closers.push(() => emitWarning.mockRestore());
-  closers.push(() => {
-    if (before === undefined) delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
-    else process.env.NODE_TLS_REJECT_UNAUTHORIZED = before;
-  });
-  process.env.NODE_TLS_REJECT_UNAUTHORIZED = "0";
-}
-
-/** Which timer runs on a connection: 00 is none, 02 that of the probes (proc_net_tcp.txt in Linux's documentation). */
-function tcpTimer(localPort: number, remotePort: number): string | undefined {
-  const address = (port: number) => `0100007F:${port.toString(16).toUpperCase().padStart(4, "0")}`;
-  const ends = `${address(localPort)} ${address(remotePort)}`;
-  const line = readFileSync("/proc/net/tcp", "utf8")
-    .split("\n")
-    .find((line) => line.includes(ends));
-  return line?.trim().split(/\s+/)[5]?.slice(0, 2);
-}
-
 describe("nothing was sent", () => {
   test("nobody listens", async () => {
-    const port = await closedPort();
+    const port = CLOSED_PORT;
     const error = await failure(createClient().send(wire(port)));
     expect(error).toMatchObject({ name: "NetworkError", code: "ECONNREFUSED", sent: false });
     expect(error.message).toBe(`connect ECONNREFUSED 127.0.0.1:${port}`);
@@ -591,7 +556,7 @@ describe("an aborted signal", () => {
       socket.once("data", () => (answer === "" ? answered(socket) : socket.write(answer, () => answered(socket)))),
     );
     const { port, sockets } = await listen(server);
-    const seen = watchClientSockets();
+    const seen = watched();
     const controller = new AbortController();
     const call = createClient().send(wire(port, given), controller.signal);
     const socket = await began;
@@ -631,7 +596,7 @@ describe("an aborted signal", () => {
     const { port: half } = await serveRaw((socket) => socket.end("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"));
     const { signal } = new AbortController();
     const client = createClient();
-    for (const port of [await closedPort(), lost, half]) {
+    for (const port of [CLOSED_PORT, lost, half]) {
       await failure(client.send(wire(port), signal));
       expect(abortListeners(signal)).toBe(0);
     }
@@ -686,7 +651,7 @@ describe("https", () => {
     });
     const { port, sockets } = await listen(server);
     const compilerOptions = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 };
-    for (const name of ["http", "abortable"]) {
+    for (const name of ["http", "abortable", "duration"]) {
       const source = readFileSync(fileURLToPath(new URL(`../../src/invoke/${name}.ts`, import.meta.url)), "utf8");
       const { outputText } = ts.transpileModule(source, { compilerOptions });
       writeFileSync(join(folder, `${name}.mjs`), outputText.replaceAll('.ts"', '.mjs"'));

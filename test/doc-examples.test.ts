@@ -19,17 +19,19 @@ declare const recordedFetch: typeof globalThis.fetch;
 declare const key: string, password: string, bytes: Uint8Array;
 `;
 
-/** Code in `@example` of doc blocks, and in the README. */
+/** Code in `@example` of doc blocks, in the README and in docs/. */
 async function examples(): Promise<string[]> {
   const files = (await readdir(join(root, "src"), { recursive: true })).filter((file) => file.endsWith(".ts"));
   const sources = await Promise.all(files.map((file) => readFile(join(root, "src", file), "utf8")));
   const inDocs = sources.flatMap((source) =>
     [...source.matchAll(/@example\n((?: *\*(?!\/).*\n)+)/g)].map(([, block = ""]) => block.replace(/^ *\* ?/gm, "")),
   );
-  const readme = await readFile(join(root, "README.md"), "utf8");
-  const inReadme = [...readme.matchAll(/```ts\n(.*?)```/gs)].map(([, code = ""]) => code);
+  const docs = (await readdir(join(root, "docs"))).filter((file) => file.endsWith(".md"));
+  const pages = ["README.md", ...docs.map((file) => `docs/${file}`)];
+  const texts = await Promise.all(pages.map((page) => readFile(join(root, page), "utf8")));
+  const inPages = texts.flatMap((text) => [...text.matchAll(/```ts\n(.*?)```/gs)].map(([, code = ""]) => code));
   // Their imports are the prelude's.
-  return [...inDocs, ...inReadme].map((code) => code.replace(/^import .*\n/gm, ""));
+  return [...inDocs, ...inPages].map((code) => code.replace(/^import .*\n/gm, ""));
 }
 
 it("every example of the documentation compiles", async () => {

@@ -1,4 +1,5 @@
 // `npm run demo`: functions behind a local Lambda API, called as if they were web servers. No AWS account is needed.
+import { connect, createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import { Session } from "lambda-requests";
 import { Emulator } from "lambda-requests/emulator";
@@ -65,6 +66,15 @@ await show("Two cookies, which stay two", "GET", "http+lambda://orders/login", {
   expect(r.headers.getSetCookie(), ["session=abc123; Path=/; HttpOnly", "theme=dark; Path=/"]);
 });
 
+await show("The session sends them back, along a redirect", "GET", "http+lambda://orders/account", {}, async (r) => {
+  expect(r.url, "http+lambda://orders/account/cookies");
+  expect(
+    r.history.map(({ status }) => status),
+    [302],
+  );
+  expect(await r.json(), { cookie: "session=abc123; theme=dark" });
+});
+
 await show("A page that is not there", "GET", "http+lambda://greeter/nowhere", {}, async (r) => {
   expect(r.status, 404);
   expect(await r.text(), "404 Not Found");
@@ -82,6 +92,11 @@ await show(
     expect(r.invocation.logs?.includes("charging the card for /pay"), true);
   },
 );
+
+console.log("At most once: a server in between reads a request and drops the connection.");
+console.log("Did the function run? Nobody can know.\n");
+await showLoss("A GET is sent again", "GET", "2 requests arrived; the answer is 200, after 2 attempts");
+await showLoss("A POST is not", "POST", "1 request arrived; the function may have run: outcome unknown");
 
 await session.close();
 await emulator.close();
@@ -109,6 +124,39 @@ async function show(title, method, url, options, check) {
     failures++;
     console.log(`  NOT AS EXPECTED: ${error.message}\n`);
   }
+}
+
+/** Drops the first connection once a request has come over it; passes the others on. */
+async function showLoss(title, method, wanted) {
+  console.log(`# ${title}`);
+  let requests = 0;
+  const between = createServer((socket) => {
+    socket.once("data", (data) => {
+      if (requests++ === 0) return socket.destroy();
+      relay(socket, data);
+    });
+    socket.on("error", () => {});
+  });
+  await new Promise((listening) => between.listen(0, "127.0.0.1", listening));
+  const lossy = new Session({ endpoint: `http://127.0.0.1:${between.address().port}`, region: "us-east-1" });
+  const outcome = await lossy.request(method, "http+lambda://orders/items").then(
+    ({ status, invocation }) => `the answer is ${status}, after ${invocation.attempts} attempts`,
+    (error) => `the function may have run: outcome ${error.outcome}`,
+  );
+  await lossy.close();
+  between.close();
+  const seen = `${requests} request${requests === 1 ? "" : "s"} arrived; ${outcome}`;
+  console.log(`  ${method} http+lambda://orders/items\n  ${seen}`);
+  if (seen !== wanted) failures++;
+  console.log(seen === wanted ? "  as expected\n" : `  NOT AS EXPECTED: ${wanted}\n`);
+}
+
+function relay(socket, data) {
+  const { hostname, port } = new URL(emulator.endpoint);
+  const onward = connect(Number(port), hostname, () => onward.write(data));
+  onward.on("error", () => socket.destroy());
+  socket.on("close", () => onward.destroy());
+  socket.pipe(onward).pipe(socket);
 }
 
 async function describe(response) {

@@ -24,5 +24,13 @@ app.get("/login", (_request, response) => {
   response.cookie("session", "abc123", { httpOnly: true }).cookie("theme", "dark").send("Welcome!\n");
 });
 
+app.get("/account", (request, response) => {
+  response.redirect(`https://${request.get("host")}/account/cookies`);
+});
+
+app.get("/account/cookies", (request, response) => {
+  response.json({ cookie: request.get("cookie") });
+});
+
 // Without `binary`, serverless-http would send a picture as text, and damage it.
 export const handler = serverless(app, { binary: ["image/*", "application/octet-stream"] });

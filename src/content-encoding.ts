@@ -2,12 +2,15 @@
 import type { Transform } from "node:stream";
 import { PayloadTooLargeError } from "./errors.ts";
 
+// As many as `fetch` undoes. Each costs time, and a short header can name a million.
+const MAX_CODINGS = 5;
+
 /**
  * The decoded bytes. A coding that is not known stays as it is, and so does what stands before it.
  *
  * @param limit Bytes at most, after each coding: a few bytes can stand for gigabytes.
  * @throws {PayloadTooLargeError} when they are more.
- * @throws {TypeError} when the bytes are not what the header says.
+ * @throws {TypeError} when the bytes are not what the header says, or the header says too much.
  */
 export async function decodeContent(
   bytes: Uint8Array,
@@ -19,6 +22,9 @@ export async function decodeContent(
     .split(",")
     .map((coding) => coding.trim())
     .filter(Boolean);
+  if (codings.length > MAX_CODINGS) {
+    throw new TypeError(`the response has ${codings.length} content-encodings; at most ${MAX_CODINGS} are undone`);
+  }
   let decoded = bytes;
   for (const coding of codings.reverse()) {
     if (decoded.length === 0) break;

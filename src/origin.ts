@@ -49,8 +49,18 @@ export function parseFunctionPattern(text: string): FunctionPattern {
       `followTo: ${JSON.stringify(text)} is no function's name or ARN; * may stand for any part of the name`,
     );
   }
-  const literals = name.split("*").map((part) => part.replaceAll(".", "\\."));
-  return { functionName: new RegExp(`^${literals.join(".*")}$`), region, accountId };
+  return { functionName: wildcard(name), region, accountId };
+}
+
+/**
+ * Each `*` takes as little as it can, and keeps it (a lookahead is not searched again): all that they might take together
+ * would be tried for minutes, with a name that the function that redirects has chosen.
+ */
+function wildcard(pattern: string): RegExp {
+  const [first = "", ...others] = pattern.split("*").map((part) => part.replaceAll(".", "\\."));
+  const last = others.pop();
+  const between = others.map((part, i) => `(?=(.*?${part}))\\${i + 1}`).join("");
+  return new RegExp(`^${first}${between}${last === undefined ? "" : `.*${last}`}$`);
 }
 
 /** A name alone means one in the account and the region of the function that redirects. */

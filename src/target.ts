@@ -323,7 +323,12 @@ export function schemeOf(url: string): string {
 /** For messages: short, with control characters visible and no user or password. @internal */
 export function quote(text: string): string {
   const safe = withoutUserinfo(text);
-  return JSON.stringify(safe.length > 200 ? `${safe.slice(0, 200)}…` : safe);
+  return visible(JSON.stringify(safe.length > 200 ? `${safe.slice(0, 200)}…` : safe));
+}
+
+/** JSON with those control characters escaped that JSON itself leaves as they are; a terminal obeys some. @internal */
+export function visible(text: string): string {
+  return text.replace(/[\u007f-\u009f]/g, (control) => `\\u00${control.charCodeAt(0).toString(16)}`);
 }
 
 /** A URL as text, without user and password; also where the slashes before them were forgotten. @internal */

@@ -101,16 +101,18 @@ export function mergeResultHeaders(headers: unknown, multiValueHeaders: unknown)
     const texts = values.map((value) => resultHeader("multiValueHeaders", name, value));
     const known = apart.get(name.toLowerCase());
     if (known === undefined) apart.set(name.toLowerCase(), texts);
-    else known.push(...texts);
+    // Not spread into arguments, of which there can't be a hundred thousand.
+    else for (const text of texts) known.push(text);
     for (const text of texts) fields.push([name, text]);
   }
+  // Looked up, where a search would take quadratic time.
+  const repeated = new Map([...apart].map(([name, texts]) => [name, new Set([...texts, ...joined(texts)])]));
   for (const [name, value] of entriesOf("headers", headers)) {
     // Some adapters put an array here, which no AWS service takes; the meaning is plain.
     for (const one of Array.isArray(value) ? value : [value]) {
       if (one === null || one === undefined) continue;
       const text = resultHeader("headers", name, one);
-      const known = apart.get(name.toLowerCase());
-      if (known?.includes(text) || (known !== undefined && sameList(known, text))) continue;
+      if (repeated.get(name.toLowerCase())?.has(text)) continue;
       fields.push([name, text]);
     }
   }
@@ -143,6 +145,6 @@ function resultHeader(key: string, name: string, value: unknown): string {
   }
 }
 
-function sameList(values: readonly string[], joined: string): boolean {
-  return values.length > 1 && (joined === values.join(", ") || joined === values.join(","));
+function joined(values: readonly string[]): string[] {
+  return values.length > 1 ? [values.join(", "), values.join(",")] : [];
 }

@@ -238,7 +238,9 @@ function decode(result: unknown): ResponseParts {
   >;
   const fields = [...mergeResultHeaders(headers, multiValueHeaders)];
   // Adapters such as srvx give cookies twice; then those among the headers are all of them.
-  if (findHeader(fields, "set-cookie") === undefined) fields.push(...cookieHeaders(cookies));
+  if (findHeader(fields, "set-cookie") === undefined) {
+    for (const field of cookieHeaders(cookies)) fields.push(field);
+  }
   if (findHeader(fields, "content-type") === undefined) fields.push(["content-type", "application/json"]);
   return {
     status: decodeStatus(statusCode),

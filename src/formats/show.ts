@@ -1,4 +1,5 @@
 /** Values of a result, for messages. */
+import { visible } from "../target.ts";
 
 /** What a value is, and the value: `a string ("x")`. */
 export function kindOf(value: unknown): string {
@@ -9,7 +10,7 @@ export function kindOf(value: unknown): string {
 export function show(value: unknown): string {
   try {
     const text = JSON.stringify(value) ?? String(value);
-    return text.length > 100 ? `${text.slice(0, 100)}…` : text;
+    return visible(text.length > 100 ? `${text.slice(0, 100)}…` : text);
   } catch {
     return nameOf(value);
   }

@@ -30,6 +30,7 @@ import {
   readRequest,
   requestOf,
   signalAndRedirect,
+  TEXT_TYPE,
 } from "./request.ts";
 import { fromWeb, LambdaResponse, toResponse } from "./response.ts";
 import { type LambdaUrl, parseLambdaUrl, withQualifier } from "./target.ts";
@@ -208,11 +209,12 @@ async function call(
 
 /** The request as the caller gave it; its body read, where it becomes an event. */
 async function firstRequest(
-  { init, parts, signal }: Call,
+  current: Call,
   place: Place,
   input: string | URL | Request,
 ): Promise<HopRequest<BodyInput>> {
-  if (isFunction(place) && typeof parts.route?.(place.href) !== "function") {
+  const { init, signal } = current;
+  if (isFunction(place) && fetchFor(current, place) === undefined) {
     // A body that is a stream may never end.
     return abortable(readRequest(input, init, place.userinfo, signal), signal);
   }
@@ -220,7 +222,7 @@ async function firstRequest(
   const { method = "GET", body = null } = init;
   // As the platform says it; a function that this is redirected to has to be told as well.
   if (typeof body === "string" && findHeader(headers, "content-type") === undefined) {
-    headers.push(["Content-Type", "text/plain;charset=UTF-8"]);
+    headers.push(["Content-Type", TEXT_TYPE]);
   }
   return { method, headers, body };
 }

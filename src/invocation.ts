@@ -5,9 +5,8 @@ import { FORMATS } from "./formats/formats.ts";
 import {
   type Invocation,
   type InvocationType,
-  MAX_ASYNC_EVENT,
   MAX_CLIENT_CONTEXT,
-  MAX_EVENT,
+  maxEvent,
   type Progress,
   type RetryPolicy,
 } from "./invoke/invoker.ts";
@@ -51,7 +50,7 @@ function encodeEvent(
   event: EventRequest,
   { target, request, invocationType }: { target: Target; request: RequestSummary; invocationType: InvocationType },
 ): Uint8Array {
-  const limit = invocationType === "Event" ? MAX_ASYNC_EVENT : MAX_EVENT;
+  const limit = maxEvent(invocationType);
   // A body that is too large by itself is not encoded first: its event might not even fit into a string.
   const isHopeless = (event.body?.length ?? 0) > limit;
   const payload = isHopeless ? undefined : Buffer.from(JSON.stringify(format.encode(event, target)));

@@ -42,6 +42,8 @@ interface ReadBody {
   readonly contentType?: string;
 }
 
+/** What text is where its sender does not say. */
+export const TEXT_TYPE = "text/plain;charset=UTF-8";
 const NORMALIZED_METHODS = new Set(["DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"]);
 
 /**
@@ -154,7 +156,7 @@ function checkMethod(method: string): string {
 
 async function readBody(body: BodyInput | null, signal: AbortSignal | undefined): Promise<ReadBody> {
   if (body === null) return { body: null };
-  if (typeof body === "string") return { body: body.toWellFormed(), contentType: "text/plain;charset=UTF-8" };
+  if (typeof body === "string") return { body: body.toWellFormed(), contentType: TEXT_TYPE };
   if (body instanceof URLSearchParams) {
     return { body: body.toString(), contentType: "application/x-www-form-urlencoded;charset=UTF-8" };
   }

@@ -1,7 +1,4 @@
-/** Cookies of a Session: one jar a function, one for the web, and what a caller adds. */
-import { once } from "node:events";
 import { createServer, type IncomingMessage, type RequestListener } from "node:http";
-import type { AddressInfo } from "node:net";
 import { json } from "node:stream/consumers";
 import { inspect } from "node:util";
 import { afterEach, describe, expect, test, vi } from "vitest";
@@ -13,6 +10,7 @@ import type { RestApiEvent } from "../src/formats/rest-api.ts";
 import type { Invoker } from "../src/invoke/invoker.ts";
 import { Session } from "../src/session.ts";
 import type { SessionOptions, SessionRequestOptions } from "../src/session-options.ts";
+import { listening } from "./support/sockets.ts";
 
 const APP = "http+lambda://app/";
 const ARN = "arn:aws:lambda:eu-west-1:123456789012:function:app";
@@ -63,13 +61,9 @@ async function cookieAfter(
 
 async function serve(listener: RequestListener): Promise<string> {
   const server = createServer(listener);
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  closers.push(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const { origin, undo } = await listening(server);
+  closers.push(undo);
+  return origin;
 }
 
 /** A Session of a Lambda API on this machine, whose functions are those of `jarred`. */

@@ -1,6 +1,4 @@
-import { once } from "node:events";
 import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { json } from "node:stream/consumers";
 import { inspect } from "node:util";
 import { afterEach, describe, expect, test, vi } from "vitest";
@@ -13,6 +11,7 @@ import type { LambdaRequestInit } from "../src/request.ts";
 import { LambdaResponse } from "../src/response.ts";
 import { Session } from "../src/session.ts";
 import type { Target } from "../src/target.ts";
+import { listening } from "./support/sockets.ts";
 
 const closers: (() => void)[] = [];
 afterEach(() => {
@@ -908,13 +907,9 @@ function web(pages: Readonly<Record<string, () => Response | Promise<Response>>>
 }
 
 async function listen(server: Server): Promise<string> {
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  closers.push(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const { origin, undo } = await listening(server);
+  closers.push(undo);
+  return origin;
 }
 
 async function rejection(promise: Promise<unknown>): Promise<Error> {

@@ -1,7 +1,4 @@
-/** Redirects on the web, from functions onto it and back, and across what is mounted: on real servers. */
-import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { setImmediate } from "node:timers/promises";
 import { inspect } from "node:util";
@@ -13,6 +10,7 @@ import { createFetch } from "../src/fetch.ts";
 import type { RestApiEvent } from "../src/formats/rest-api.ts";
 import { LambdaResponse } from "../src/response.ts";
 import { Session } from "../src/session.ts";
+import { listening } from "./support/sockets.ts";
 
 const closers: (() => void)[] = [];
 afterEach(() => {
@@ -46,13 +44,9 @@ async function serve(pages: Pages = {}): Promise<Site> {
     else if (page !== undefined) page(response, request);
     else response.end(JSON.stringify(request));
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  closers.push(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return { origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, received };
+  const { origin, undo } = await listening(server);
+  closers.push(undo);
+  return { origin, received };
 }
 
 const redirect = (status: number, location: string, headers: Record<string, string> = {}) => {

@@ -127,19 +127,16 @@ async function invoke(find: FindFunction, request: IncomingMessage, response: Se
   checkJson(payload);
   const logs = request.headers["x-amz-log-type"] === "Tail";
   const clientContext = request.headers["x-amz-client-context"];
-  const running = invoker.invoke({
+  const result = await invoker.invoke({
     target,
     payload: payload.length === 0 ? Buffer.from("{}") : payload,
     logs,
     ...(typeof clientContext === "string" && { clientContext }),
     request: { method: "POST", url: path },
+    invocationType: type,
   });
-  if (type === "Event") {
-    // Nobody waits for it, and what it throws is in its own log.
-    running.catch(() => undefined);
-    return end(response, 202);
-  }
-  sendResult(response, await running);
+  if (type === "Event") return end(response, 202);
+  sendResult(response, result);
 }
 
 function sendResult(response: ServerResponse, result: InvocationResult): void {

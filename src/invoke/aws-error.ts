@@ -4,7 +4,7 @@ import { functionArn } from "../target.ts";
 import { adviceFor, canonicalName, isLambdaError } from "./aws-error-names.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { ANSWER_TOO_LARGE, CLOSED, type NetworkError, type WireResponse } from "./http.ts";
-import { type Invocation, MAX_ASYNC_EVENT, MAX_EVENT } from "./invoker.ts";
+import { type Invocation, maxEvent } from "./invoker.ts";
 import { parseObject } from "./json.ts";
 import { readRetryAfter } from "./retry.ts";
 
@@ -20,14 +20,22 @@ export interface AwsError {
   readonly requestId?: string | undefined;
 }
 
+/** What a refusal was, and what is known of it by now. */
+interface Refusal {
+  readonly region: string;
+  readonly response: WireResponse;
+  /** What the response says, where somebody has read it already. */
+  readonly said?: AwsError;
+  readonly corrected?: Correction | undefined;
+}
+
 /** An answer of 300 or more: Lambda, or something on the way, refused the call. */
 export function refusedError(
   invocation: Invocation,
-  { region, response, corrected }: { region: string; response: WireResponse; corrected?: Correction | undefined },
+  { region, response, said = readError(response), corrected }: Refusal,
 ): InvokeError {
   const { request, target } = invocation;
   const { status, headers } = response;
-  const said = readError(response);
   const { code, reason, requestId } = said;
   const outcome = refusedOutcome(status, said);
   const sentence = `${describe(said, status, outcome, invocation, region)}${said.message === "" ? "" : `: ${said.message}`}`;
@@ -99,8 +107,7 @@ function whatToDo({ code, message, reason }: AwsError, invocation: Invocation, r
   if (code === "AccessDeniedException") return permissionAdvice(message, invocation, region);
   if (!/TooLargeException$/.test(code)) return adviceFor(code, reason);
   const { payload, invocationType } = invocation;
-  const limit = invocationType === "Event" ? MAX_ASYNC_EVENT : MAX_EVENT;
-  return `The event has ${payload.length} bytes, and Lambda takes ${limit} of this kind. ${adviceFor(code, reason)}`;
+  return `The event has ${payload.length} bytes, and Lambda takes ${maxEvent(invocationType)} of this kind. ${adviceFor(code, reason)}`;
 }
 
 /** Which action on which ARN. */

@@ -163,21 +163,21 @@ function refused(
   response: WireResponse,
 ): InvokeError {
   const { date, age } = response.headers;
-  const { code, message } = readError(response);
+  const said = readError(response);
   const offset = Date.parse(age === undefined ? (date ?? "") : "") - Date.now();
   let corrected: Correction | undefined;
-  if (code === "ExpiredTokenException" && caller.credentials.renew !== undefined) {
+  if (said.code === "ExpiredTokenException" && caller.credentials.renew !== undefined) {
     caller.credentials.renew(credentials);
     corrected = "credentials";
   } else if (response.status < 500 && Math.abs(offset - caller.clockOffset) >= MAX_SKEW_MS) {
     // Whatever it was refused for: a wrong clock is not always told as one.
     caller.clockOffset = offset;
     corrected = "clock";
-  } else if (/^Signature (?:expired|not yet current)/.test(message)) {
+  } else if (/^Signature (?:expired|not yet current)/.test(said.message)) {
     // Signed long before it was sent, or by the clock before the correction; a new signature is all that is needed.
     corrected = "clock";
   }
-  return refusedError(invocation, { region: caller.endpoint.signingRegion, response, corrected });
+  return refusedError(invocation, { region: caller.endpoint.signingRegion, response, said, corrected });
 }
 
 function checkSettings(settings: AwsSettings): void {

@@ -146,12 +146,12 @@ function send(
     const end = (reason: unknown): void => {
       finish();
       reject(reason);
-      leaveQueue(agent, request);
+      if (request.socket === null) leaveQueue(agent, request);
       request.destroy();
     };
     const onAbort = (): void => end(signal?.reason);
     const onClose = (): void => {
-      end(new NetworkError(Object.assign(new Error("the client was closed"), { code: CLOSED }), sent));
+      end(new NetworkError(coded("the client was closed", CLOSED), sent));
     };
     const onError = (error: Error): void => {
       finish();
@@ -172,7 +172,10 @@ function send(
 
     request.once("socket", (socket) => {
       if (!socket.connecting) return onConnected();
-      connecting = setTimeout(() => request.destroy(connectTimedOut(connectTimeout)), timerOf(connectTimeout));
+      const isLate = (): void => {
+        request.destroy(coded(`no connection within ${connectTimeout} ms`, "ETIMEDOUT"));
+      };
+      connecting = setTimeout(isLate, timerOf(connectTimeout));
       socket.once(secure ? "secureConnect" : "connect", () => {
         onConnected();
         // The agent's `keepAlive` does it for a TLS socket only when that is free for the first time.
@@ -209,8 +212,9 @@ function leaveQueue(agent: HttpAgent, request: ClientRequest): void {
   }
 }
 
-function connectTimedOut(connectTimeout: number): Error {
-  return Object.assign(new Error(`no connection within ${connectTimeout} ms`), { code: "ETIMEDOUT" });
+/** An error as Node makes them. */
+function coded(message: string, code: string): Error {
+  return Object.assign(new Error(message), { code });
 }
 
 function readBody(response: IncomingMessage): Promise<Buffer> {
@@ -220,10 +224,7 @@ function readBody(response: IncomingMessage): Promise<Buffer> {
     response.on("data", (chunk: Buffer) => {
       size += chunk.length;
       if (size <= MAX_ANSWER) chunks.push(chunk);
-      else
-        response.destroy(
-          Object.assign(new Error(`the answer is over ${MAX_ANSWER} bytes`), { code: ANSWER_TOO_LARGE }),
-        );
+      else response.destroy(coded(`the answer is over ${MAX_ANSWER} bytes`, ANSWER_TOO_LARGE));
     });
     response.once("error", reject);
     response.once("end", () =>

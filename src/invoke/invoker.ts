@@ -4,13 +4,18 @@ import type { Target } from "../target.ts";
 
 /** Bytes of an event at most, 6 MB: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html */
 export const MAX_EVENT: number = 6 * 1024 * 1024;
-/** Bytes of an event that is queued (`Event`) at most, 1 MB: the same page. */
-export const MAX_ASYNC_EVENT: number = 1024 * 1024;
+/** Of one that is queued (`Event`), 1 MB: the same page. */
+const MAX_ASYNC_EVENT: number = 1024 * 1024;
 /** Characters of a client context in base64 at most: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html */
 export const MAX_CLIENT_CONTEXT = 3583;
 
 /** Wait for the result, only queue the event, or only ask whether the caller may invoke the function. */
 export type InvocationType = "RequestResponse" | "Event" | "DryRun";
+
+/** Bytes of an event at most, by what is to become of it. */
+export function maxEvent(invocationType: InvocationType | undefined): number {
+  return invocationType === "Event" ? MAX_ASYNC_EVENT : MAX_EVENT;
+}
 
 /** One delivery of an event to a function. */
 export interface Invocation {

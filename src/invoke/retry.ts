@@ -128,8 +128,8 @@ export function retryInvoker(inner: Invoker, retries: Retries): Invoker {
   }
   return {
     invoke,
-    ...(inner.locate !== undefined && { locate: (target) => (inner.locate as NonNullable<Invoker["locate"]>)(target) }),
-    ...(inner.close !== undefined && { close: () => (inner.close as NonNullable<Invoker["close"]>)() }),
+    ...(inner.locate && { locate: inner.locate.bind(inner) }),
+    ...(inner.close && { close: inner.close.bind(inner) }),
   };
 }
 

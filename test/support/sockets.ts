@@ -1,11 +1,26 @@
 /** What tests look at behind a connection, and what they need of one. Each `undo` belongs into afterEach. */
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import type { Socket } from "node:net";
+import type { Server } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
 import { vi } from "vitest";
 
 /** A port that nobody listens on. One that was just closed may be another test's server in a moment. */
 export const CLOSED_PORT = 2;
+
+/** Has a server listen on a port of its own, until `undo`. */
+export async function listening(server: Server): Promise<{ origin: string; undo: () => void }> {
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    undo() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
 
 /** The sockets that this process opens from now on, seen from the inside. */
 export function watchClientSockets(): { sockets: Socket[]; undo: () => void } {

@@ -1,12 +1,15 @@
 /**
  * The framed result of a streaming function: a JSON prelude with status and headers, eight NULs, the body's bytes.
- * A buffered Invoke of such a function returns the frame as it is.
+ * A buffered Invoke of such a function returns the frame as it is; a streaming one, in pieces that may end anywhere.
  */
+import { createJsonScan } from "./json-scan.ts";
 
 const DELIMITER = Buffer.alloc(8);
 // API Gateway wants the delimiter within the first 16 KB:
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/response-transfer-mode-lambda.html
 const MAX_PRELUDE = 16 * 1024;
+/** Bytes of the result of a function that does not stream, 6 MB and 100. A larger one fails the invocation. */
+export const MAX_RESULT: number = 6 * 1024 * 1024 + 100;
 
 /** A frame taken apart. */
 export interface Frame {
@@ -31,4 +34,41 @@ export function readFrame(payload: Uint8Array): Frame | undefined {
 /** The frame's bytes; the other direction. */
 export function writeFrame(prelude: object, body: Uint8Array): Uint8Array {
   return Buffer.concat([Buffer.from(JSON.stringify(prelude)), DELIMITER, body]);
+}
+
+/** A result that comes in pieces, and is no JSON alone: what its body begins with, and the prelude, if it has one. */
+export type FrameStart = Pick<Frame, "body"> & Partial<Frame>;
+
+/** Takes a result apart that comes in pieces. */
+export interface FrameReader {
+  /** The next piece; `undefined` as long as it is open whether the result is a frame, mere bytes, or JSON. */
+  read(piece: Uint8Array): FrameStart | undefined;
+  /** All that has come while it was open. */
+  bytes(): Uint8Array;
+}
+
+/**
+ * A function that does not stream may be called as if it did, and its result is JSON. So bytes that may still become that,
+ * be it after megabytes, are kept; any others are passed on at once.
+ */
+export function createFrameReader(): FrameReader {
+  const scan = createJsonScan();
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  let jsonEnd: number | undefined;
+  const bytes = (): Uint8Array => (pieces.length === 1 ? (pieces[0] as Uint8Array) : Buffer.concat(pieces));
+  return {
+    bytes,
+    read(piece) {
+      pieces.push(piece);
+      const stop = jsonEnd === undefined ? scan(piece) : undefined;
+      if (stop !== undefined) jsonEnd = size + stop;
+      size += piece.length;
+      if (jsonEnd === undefined) return size > MAX_RESULT ? { body: bytes() } : undefined;
+      const all = bytes();
+      const delimiter = all.subarray(jsonEnd, jsonEnd + DELIMITER.length);
+      if (jsonEnd > MAX_PRELUDE || delimiter.some((byte) => byte !== 0)) return { body: all };
+      return delimiter.length < DELIMITER.length ? undefined : (readFrame(all) ?? { body: all });
+    },
+  };
 }

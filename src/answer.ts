@@ -2,15 +2,26 @@
 import type { FunctionFailure } from "./errors.ts";
 import { type Format, InvalidResultError, type ResponseParts } from "./formats/format.ts";
 import { expectedFormats } from "./formats/formats.ts";
-import { decodeResult } from "./formats/result.ts";
+import { decodePrelude, decodeResult } from "./formats/result.ts";
 import { failureAdvice } from "./invoke/function-failure.ts";
-import type { InvocationResult, InvocationType } from "./invoke/invoker.ts";
+import type { InvocationResult, InvocationType, PayloadStream } from "./invoke/invoker.ts";
 import type { Target } from "./target.ts";
 
+/** The parts of a response whose body may still be on its way. */
+export interface AnswerParts extends Omit<ResponseParts, "body"> {
+  readonly body: Uint8Array | PayloadStream;
+}
+
 /** What the function returned. */
-export function resultParts(format: Format, { payload }: InvocationResult, { functionName }: Target): ResponseParts {
+export function resultParts(
+  format: Format,
+  { prelude, payload }: InvocationResult,
+  { functionName }: Target,
+): AnswerParts {
   try {
-    return decodeResult(format, payload);
+    if (prelude !== undefined) return { ...decodePrelude(format, prelude), body: payload };
+    // Whatever streams has a prelude by now.
+    return decodeResult(format, payload as Uint8Array);
   } catch (error) {
     if (!(error instanceof InvalidResultError)) throw error;
     return textParts(`${functionName} returned no HTTP response: ${error.message}`);

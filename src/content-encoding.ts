@@ -17,6 +17,72 @@ export async function decodeContent(
   contentEncoding: string | undefined,
   limit: number = Number.POSITIVE_INFINITY,
 ): Promise<Uint8Array> {
+  let decoded = bytes;
+  for (const coding of codingsOf(contentEncoding)) {
+    const makeDecoder = await decoderOf(coding);
+    if (makeDecoder === undefined || decoded.length === 0) break;
+    try {
+      decoded = await collect(makeDecoder(decoded), decoded, limit);
+    } catch (cause) {
+      if (cause instanceof PayloadTooLargeError) throw cause;
+      throw notSoEncoded(coding, cause);
+    }
+  }
+  return decoded;
+}
+
+/**
+ * The same for bytes that are still to come: whatever can be decoded is given at once, and no more is asked for than is read.
+ * Errors of `pieces` come through as they are.
+ *
+ * @throws {TypeError} when the bytes are not what the header says, or the header says too much.
+ */
+export async function* decodeStream(
+  pieces: AsyncIterable<Uint8Array>,
+  contentEncoding: string,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let decoded = pieces;
+  for (const coding of codingsOf(contentEncoding)) {
+    const makeDecoder = await decoderOf(coding);
+    if (makeDecoder === undefined) break;
+    decoded = decodeOne(decoded, coding, makeDecoder);
+  }
+  yield* decoded;
+}
+
+type MakeDecoder = (beginning: Uint8Array) => Transform;
+
+async function* decodeOne(
+  pieces: AsyncIterable<Uint8Array>,
+  coding: string,
+  makeDecoder: MakeDecoder,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const { pipeline } = await import("node:stream");
+  const iterator = pieces[Symbol.asyncIterator]();
+  const first = await iterator.next();
+  if (first.done) return;
+  let broken: { readonly cause: unknown } | undefined;
+  async function* all(): AsyncGenerator<Uint8Array, void, undefined> {
+    try {
+      yield first.value;
+      yield* { [Symbol.asyncIterator]: () => iterator };
+    } catch (cause) {
+      broken = { cause };
+      throw cause;
+    }
+  }
+  const decoder = makeDecoder(first.value);
+  // Its outcome is the decoder's own.
+  pipeline(all(), decoder, () => undefined);
+  try {
+    yield* decoder as AsyncIterable<Buffer>;
+  } catch (cause) {
+    throw broken === undefined ? notSoEncoded(coding, cause) : broken.cause;
+  }
+}
+
+/** In the order in which they are to be undone. @throws {TypeError} when they are too many. */
+function codingsOf(contentEncoding: string | undefined): string[] {
   const codings = (contentEncoding ?? "")
     .toLowerCase()
     .split(",")
@@ -25,22 +91,15 @@ export async function decodeContent(
   if (codings.length > MAX_CODINGS) {
     throw new TypeError(`the response has ${codings.length} content-encodings; at most ${MAX_CODINGS} are undone`);
   }
-  let decoded = bytes;
-  for (const coding of codings.reverse()) {
-    if (decoded.length === 0) break;
-    const decoder = await decoderOf(coding, decoded);
-    if (decoder === undefined) break;
-    try {
-      decoded = await collect(decoder, decoded, limit);
-    } catch (cause) {
-      if (cause instanceof PayloadTooLargeError) throw cause;
-      throw new TypeError(`the response says content-encoding: ${coding}, but its body is not ${coding}`, { cause });
-    }
-  }
-  return decoded;
+  return codings.reverse();
 }
 
-async function decoderOf(coding: string, bytes: Uint8Array): Promise<Transform | undefined> {
+function notSoEncoded(coding: string, cause: unknown): TypeError {
+  return new TypeError(`the response says content-encoding: ${coding}, but its body is not ${coding}`, { cause });
+}
+
+/** `undefined` for a coding that is not known. */
+async function decoderOf(coding: string): Promise<MakeDecoder | undefined> {
   // Loaded here because most answers are not compressed.
   const zlib = await import("node:zlib");
   const { constants } = zlib;
@@ -49,20 +108,24 @@ async function decoderOf(coding: string, bytes: Uint8Array): Promise<Transform |
   switch (coding) {
     case "gzip":
     case "x-gzip":
-      return zlib.createGunzip(lenient);
+      return () => zlib.createGunzip(lenient);
     case "deflate":
       // With zlib's header, as the standard has it, or without, as some servers do.
-      return ((bytes[0] ?? 0) & 0x0f) === 0x08 ? zlib.createInflate(lenient) : zlib.createInflateRaw(lenient);
+      return (bytes) =>
+        ((bytes[0] ?? 0) & 0x0f) === 0x08 ? zlib.createInflate(lenient) : zlib.createInflateRaw(lenient);
     case "br":
-      return zlib.createBrotliDecompress({
-        flush: constants.BROTLI_OPERATION_FLUSH,
-        finishFlush: constants.BROTLI_OPERATION_FLUSH,
-      });
+      return () =>
+        zlib.createBrotliDecompress({
+          flush: constants.BROTLI_OPERATION_FLUSH,
+          finishFlush: constants.BROTLI_OPERATION_FLUSH,
+        });
     case "zstd":
       // From Node 22.15 on.
-      return (zlib as { createZstdDecompress?: () => Transform }).createZstdDecompress?.();
-    case "identity":
-      return new (await import("node:stream")).PassThrough();
+      return (zlib as { createZstdDecompress?: () => Transform }).createZstdDecompress;
+    case "identity": {
+      const { PassThrough } = await import("node:stream");
+      return () => new PassThrough();
+    }
     default:
       return undefined;
   }

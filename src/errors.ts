@@ -153,7 +153,9 @@ export interface InvokeErrorDetails extends ErrorDetails {
 export type Correction = "credentials" | "clock";
 
 /**
- * Lambda refused the call, or no answer came back.
+ * Lambda refused the call, or no answer came back, or not all of one that streams: then the body errors with it, `outcome` is
+ * `unknown`, and `code` may be `ERR_INCOMPLETE_STREAM` (it ended without `InvokeComplete`) or `ERR_EVENT_STREAM` (what came
+ * is no event stream).
  *
  * @example
  * try {

@@ -1,17 +1,18 @@
 /** The way of a request, from top to bottom. */
-import { failureParts, resultParts, unansweredParts } from "./answer.ts";
+import { type AnswerParts, failureParts, resultParts, unansweredParts } from "./answer.ts";
 import { type CookieAddress, type CookieKeeper, WEB_JAR, withCookies } from "./cookie-header.ts";
-import { type CallSignals, withDeadline } from "./deadline.ts";
+import { type CallSignals, type LastingSignal, withDeadline } from "./deadline.ts";
 import { FunctionError, TimeoutError, TooManyRedirectsError } from "./errors.ts";
-import type { ResponseParts } from "./formats/format.ts";
+import type { HeaderList, ResponseParts } from "./formats/format.ts";
 import { FORMATS } from "./formats/formats.ts";
 import { findHeader, hostOf } from "./formats/headers.ts";
-import { makeInvocation } from "./invocation.ts";
-import { describeInvocation } from "./invocation-info.ts";
+import { bodyLimit, makeInvocation } from "./invocation.ts";
+import { describeInvocation, describeOpenInvocation } from "./invocation-info.ts";
 import { abortable } from "./invoke/abortable.ts";
 import { failureAdvice, readFunctionFailure } from "./invoke/function-failure.ts";
-import type { Invocation, Invoker, Progress, RetryInfo } from "./invoke/invoker.ts";
+import type { Invocation, InvocationResult, Invoker, Progress, RetryInfo } from "./invoke/invoker.ts";
 import { readRetryAfter, startProgress } from "./invoke/retry.ts";
+import { areRequestsTraced, type RequestTrace, traceRequest } from "./invoke/tracing.ts";
 import {
   type LambdaOptions,
   mergeRequestOptions,
@@ -33,6 +34,7 @@ import {
   TEXT_TYPE,
 } from "./request.ts";
 import { fromWeb, LambdaResponse, toResponse } from "./response.ts";
+import { type StreamedParts, StreamedResponse, toStreamedResponse } from "./streamed-response.ts";
 import { type LambdaUrl, parseLambdaUrl, withQualifier } from "./target.ts";
 import { isStream, sendByFetch } from "./web.ts";
 
@@ -134,6 +136,8 @@ interface Ground {
 
 /** One call of `fetch`: what all of its hops share. */
 interface Call extends Ground, CallSignals {
+  /** When somebody listens. */
+  readonly trace: RequestTrace | undefined;
   readonly options: RequestSettings;
   readonly init: LambdaRequestInit;
   readonly begin: number;
@@ -142,37 +146,79 @@ interface Call extends Ground, CallSignals {
   readonly history: LambdaResponse[];
 }
 
-/** URL and request in, response out, redirects followed. */
+/** URL and request in, response out. */
 async function call(
   ground: Ground,
   start: Place,
   input: string | URL | Request,
   init: LambdaRequestInit,
 ): Promise<Response> {
+  const options = mergeRequestOptions(ground.settings.request, init.lambda);
+  if (!isFunction(start) || !areRequestsTraced()) return followCall(ground, start, input, { init, options });
+  const { payloadFormat, invocationType, responseStreaming } = options;
+  const request = { method: methodOf(input, init), url: start.href };
+  return traceRequest(
+    { request, target: start.target, payloadFormat, invocationType, responseStreaming },
+    (trace, added) => followCall(ground, start, input, { init, options, trace, added }),
+  );
+}
+
+/** How a call was meant. */
+interface Meant {
+  readonly init: LambdaRequestInit;
+  readonly options: RequestSettings;
+  readonly trace?: RequestTrace;
+  /** Headers that those who listen have added. */
+  readonly added?: HeaderList;
+}
+
+/** The same, redirects followed. */
+async function followCall(
+  ground: Ground,
+  start: Place,
+  input: string | URL | Request,
+  { init, options, trace, added }: Meant,
+): Promise<Response> {
   const begin = performance.now();
   const { settings, parts } = ground;
-  const options = mergeRequestOptions(settings.request, init.lambda);
   const { signal: own, redirect = options.redirect } = signalAndRedirect(input, init);
   const progress = startProgress();
-  let qualifying = options;
-  let place = qualifiedPlace(start, qualifying, init);
-  let method = init.method ?? requestOf(input)?.method ?? "GET";
+  let place = qualifiedPlace(start, options, init);
+  let method = methodOf(input, init);
+  let isAnswered = false;
 
-  return withDeadline(own ?? undefined, options.timeout, onTimeout, async ({ signal, outlasting }) => {
+  return withDeadline(own ?? undefined, options.timeout, onTimeout, async (signals) => {
+    const { signal, outlasting, lasting } = signals;
     const history: LambdaResponse[] = [];
-    const current: Call = { settings, parts, options, init, begin, progress, signal, outlasting, history };
+    let current: Call = {
+      settings,
+      parts,
+      trace,
+      options,
+      init,
+      begin,
+      progress,
+      signal,
+      outlasting,
+      lasting,
+      history,
+    };
     let hop: Hop<BodyInput> = {
       to: place,
-      request: await firstRequest(current, place, input),
+      request: await firstRequest(current, place, input, added),
       leavesFunction: false,
     };
     for (let redirects = 0; ; redirects++) {
       const response = await sendWithCookies(current, hop);
       const location = locationOf(response);
-      if (location === undefined || redirect === "manual") return finish(response, current, hop, redirects);
+      if (location === undefined || redirect === "manual") {
+        isAnswered = true;
+        return finish(response, current, hop, redirects);
+      }
       if (response instanceof LambdaResponse) history.push(response);
-      // Its socket is free again: nobody reads what a web page says besides where it leads.
+      // Its socket is free again: nobody reads what a web page, or a stream, says besides where it leads.
       if (fetchFor(current, hop.to) !== undefined) void response.body?.cancel().catch(() => undefined);
+      letGo(response);
       if (redirect === "error") throw new TypeError(`${method} ${place.href}: redirected, with redirect: "error"`);
       if (redirects >= options.maxRedirects) throw tooManyRedirects(options, place, method);
       const host = findHeader(hop.request.headers, "host");
@@ -185,11 +231,10 @@ async function call(
       if (isStream(hop.request.body)) {
         throw new TypeError(`${method} ${place.href}: redirected, and a stream can't be sent twice`);
       }
-      // One that was given with the request was meant for its function alone.
-      if (hop.leavesFunction) qualifying = settings.request;
+      if (hop.leavesFunction) current = { ...current, options: forAnotherFunction(options, settings.request) };
       // The qualifier of an option is in no URL that a redirect could be relative to.
       const named = isFunction(hop.to) && hop.to.target.qualifier !== undefined;
-      place = named ? hop.to : qualifiedPlace(hop.to, qualifying, init);
+      place = named ? hop.to : qualifiedPlace(hop.to, current.options, init);
       method = hop.request.method;
       hop = { ...hop, to: place };
     }
@@ -198,7 +243,8 @@ async function call(
   function onTimeout(): TimeoutError {
     const mayHaveRun = progress.sent || progress.mayHaveRun;
     const state = isFunction(place) ? `; ${mayHaveRun ? "the function may still be running" : "nothing was sent"}` : "";
-    return new TimeoutError(`no answer within ${options.timeout} ms${state}`, {
+    const what = isAnswered ? "the answer was not complete" : "no answer";
+    return new TimeoutError(`${what} within ${options.timeout} ms${state}`, {
       outcome: mayHaveRun ? "unknown" : "not-started",
       attempts: Math.max(progress.attempts, 1),
       request: { method, url: place.href },
@@ -212,11 +258,16 @@ async function firstRequest(
   current: Call,
   place: Place,
   input: string | URL | Request,
+  added: HeaderList = [],
 ): Promise<HopRequest<BodyInput>> {
-  const { init, signal } = current;
+  const { init, options, signal } = current;
   if (isFunction(place) && fetchFor(current, place) === undefined) {
+    const { userinfo, target, href: url } = place;
+    const limit = bodyLimit(options.invocationType, { method: methodOf(input, init), url, target });
     // A body that is a stream may never end.
-    return abortable(readRequest(input, init, place.userinfo, signal), signal);
+    const request = await abortable(readRequest(input, init, { userinfo, signal, limit }), signal);
+    const unsaid = added.filter(([name]) => findHeader(request.headers, name.toLowerCase()) === undefined);
+    return unsaid.length === 0 ? request : { ...request, headers: [...request.headers, ...unsaid] };
   }
   const headers = readHeaders(init.headers ?? []);
   const { method = "GET", body = null } = init;
@@ -238,8 +289,12 @@ async function sendWithCookies(current: Call, hop: Hop<BodyInput>): Promise<Resp
   const headers = withCookies(hop.request.headers, kept);
   const response = await send(current, hop.to, { ...hop.request, headers });
   const setCookie = response.headers.getSetCookie();
-  if (setCookie.length > 0) await cookies.keep(await addressed(), setCookie);
+  if (setCookie.length > 0) await orLetGo(keepCookies(), response);
   return response;
+
+  async function keepCookies(): Promise<void> {
+    await cookies?.keep(await addressed(), setCookie);
+  }
 }
 
 async function addressOf(ground: Ground, place: Place, host?: string): Promise<CookieAddress> {
@@ -288,8 +343,9 @@ async function send(current: Call, place: Place, request: HopRequest<BodyInput>)
 
 /** One request, one response; and another invocation, where its status asks for it. */
 async function sendToFunction(current: Call, url: LambdaUrl, request: ReadRequest): Promise<LambdaResponse> {
-  const { settings, parts, options, progress, signal } = current;
-  const invocation = makeInvocation(request, url, options, { progress, onRetry: parts.onRetry });
+  const { settings, parts, options, progress, signal, trace } = current;
+  const isRedirected = current.history.length > 0;
+  const invocation = makeInvocation(request, url, options, { progress, onRetry: parts.onRetry, trace, isRedirected });
   const { retry, repeatable, target, request: summary } = invocation;
   const invoker = invokerFor(current, url) as Invoker;
   for (let taken = 0; ; ) {
@@ -299,53 +355,103 @@ async function sendToFunction(current: Call, url: LambdaUrl, request: ReadReques
       return response;
     }
     const retryAfter = readRetryAfter(response.headers.get("retry-after"));
-    const failure = { request: summary, target, attempt: progress.attempts, response, retryAfter };
-    const cost = await settings.retries.next(retry, { ...failure, kind: "transient" }, signal);
+    const failure = { request: summary, target, attempt: progress.attempts, response, retryAfter, trace };
+    const next = settings.retries.next(retry, { ...failure, kind: "transient" }, signal);
+    const cost = await orLetGo(next, response);
     if (cost === undefined) return response;
+    letGo(response);
     taken = cost;
   }
 }
 
 /** One invocation, one response. */
-async function invoke(
-  { options, settings, progress, signal, history, begin }: Call,
+async function invoke(current: Call, invoker: Invoker, invocation: Invocation): Promise<LambdaResponse> {
+  const lasting = invocation.responseStreaming ? current.lasting() : undefined;
+  try {
+    return await respond(current, invocation, await deliver(current, invoker, invocation, lasting), lasting);
+  } catch (error) {
+    lasting?.end();
+    throw error;
+  }
+}
+
+/** A result, and the milliseconds that it took. */
+type Delivery = readonly [result: InvocationResult, elapsed: number];
+
+/** An event goes out, a result comes back. */
+async function deliver(
+  { progress, options, signal: ofCall, trace }: Call,
   invoker: Invoker,
   invocation: Invocation,
-): Promise<LambdaResponse> {
-  const { target, request } = invocation;
-  const { payloadFormat, invocationType } = options;
+  lasting: LastingSignal | undefined,
+): Promise<Delivery> {
+  const signal = lasting?.signal ?? ofCall;
   const sent = performance.now();
   // An invoker of a user's own may not look at its signal.
   const result = await abortable(invoker.invoke(invocation, signal), signal);
   const elapsed = performance.now() - sent;
   progress.sent = false;
-  progress.mayHaveRun ||= invocationType !== "DryRun";
-  if (!(result?.payload instanceof Uint8Array)) {
-    throw new TypeError(`the invoker of ${target.functionName} has to give a result with a payload of bytes`);
-  }
+  progress.mayHaveRun ||= options.invocationType !== "DryRun";
+  if (trace !== undefined) trace.attempts += result?.attempts ?? 1;
+  const isRead = result?.payload instanceof Uint8Array;
+  if (isRead || (lasting !== undefined && result?.prelude !== undefined)) return [result, elapsed];
+  throw new TypeError(`the invoker of ${invocation.target.functionName} has to give a result with a payload of bytes`);
+}
 
+/** A result becomes a response. */
+async function respond(
+  { options, settings, signal, history, begin }: Call,
+  { target, request }: Invocation,
+  [result, elapsed]: Delivery,
+  lasting: LastingSignal | undefined,
+): Promise<LambdaResponse> {
+  const { payloadFormat, invocationType } = options;
+  const { maxResponseSize } = settings;
+  const { payload } = result;
   const functionError =
-    result.functionError === undefined ? undefined : readFunctionFailure(result.payload, result.logs);
+    result.functionError !== undefined && payload instanceof Uint8Array
+      ? readFunctionFailure(payload, result.logs)
+      : undefined;
   const format = FORMATS[payloadFormat];
-  const invocationInfo = describeInvocation(result, {
-    target,
-    elapsed,
-    payloadFormat,
-    ...(functionError !== undefined && { functionError }),
-  });
+  const known = { target, elapsed, payloadFormat, ...(functionError !== undefined && { functionError }) };
+  const parts = partsOf();
+  const isStreamed = !(parts.body instanceof Uint8Array);
+  const open = isStreamed ? describeOpenInvocation(result, known) : undefined;
   const facts = {
     request,
     target,
-    invocation: invocationInfo,
+    invocation: open?.info ?? describeInvocation(result, known),
     history: [...history],
     elapsed: performance.now() - begin,
   };
-  return abortable(toResponse(partsOf(), request.method, facts, settings.maxResponseSize), signal);
+  if (open !== undefined && lasting !== undefined) {
+    return toStreamedResponse(parts as StreamedParts, request.method, facts, { open, lasting, maxResponseSize });
+  }
+  if (!(payload instanceof Uint8Array)) {
+    // Behind a prelude that is no response's: nobody will read it.
+    void payload[Symbol.asyncIterator]().return?.();
+    lasting?.abort(new DOMException("the result is no response", "AbortError"));
+  }
+  lasting?.end();
+  return abortable(toResponse(parts as ResponseParts, request.method, facts, maxResponseSize), signal);
 
-  function partsOf(): ResponseParts {
+  function partsOf(): AnswerParts {
     if (invocationType !== "RequestResponse") return unansweredParts(invocationType);
     return functionError === undefined ? resultParts(format, result, target) : failureParts(format, functionError);
   }
+}
+
+/** Nobody will read its body: where that streams, it has a connection. */
+function letGo(response: Response): void {
+  if (response instanceof StreamedResponse) void response.body?.cancel().catch(() => undefined);
+}
+
+/** A response that nobody is given, because of what failed behind it. */
+function orLetGo<Result>(work: Promise<Result>, response: Response): Promise<Result> {
+  return work.catch((error: unknown) => {
+    letGo(response);
+    throw error;
+  });
 }
 
 function finish(response: Response, { options }: Call, { to, request }: Hop<BodyInput>, redirects: number): Response {
@@ -363,6 +469,16 @@ function finish(response: Response, { options }: Call, { to, request }: Hop<Body
     target: to.target,
     request: { method: request.method, url: to.href },
   });
+}
+
+/** What was given with the request was meant for its function alone; what the session says is for all. */
+function forAnotherFunction(options: RequestSettings, ofSession: RequestSettings): RequestSettings {
+  const { qualifier, clientContext, tenantId, durable, durableExecutionName } = ofSession;
+  return { ...options, qualifier, clientContext, tenantId, durable, durableExecutionName };
+}
+
+function methodOf(input: string | URL | Request, { method }: LambdaRequestInit): string {
+  return method ?? requestOf(input)?.method ?? "GET";
 }
 
 /** A qualifier given with the request has to agree with the URL's; one given to all requests gives way to it. */

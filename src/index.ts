@@ -34,15 +34,19 @@ export { type Handler, type HandlerContext, type HandlerOptions, handlerInvoker 
 export type {
   FunctionLocation,
   Invocation,
+  InvocationEnd,
   InvocationResult,
   InvocationType,
   Invoker,
+  PayloadStream,
   Progress,
   RetryInfo,
   RetryPolicy,
 } from "./invoke/invoker.ts";
+export type { InvokeTrace, RequestTrace, RetryTrace } from "./invoke/tracing.ts";
 export type { LambdaOptions, RequestOptions, RetryOptions } from "./options.ts";
 export type { BodyOptions, FileInput, ParamsInput, ParamValue } from "./prepare.ts";
+export type { ServerSentEvent } from "./read-stream.ts";
 export type { BodyInput, HeadersInput, LambdaRequestInit } from "./request.ts";
 export { LambdaResponse } from "./response.ts";
 export type { ResponsePromise } from "./response-promise.ts";

@@ -1,46 +1,97 @@
 /** From a request to the invocation that stands for it, measured before it is sent. */
+import { createHash } from "node:crypto";
 import { PayloadTooLargeError, type RequestSummary } from "./errors.ts";
 import type { EventRequest, Format } from "./formats/format.ts";
 import { FORMATS } from "./formats/formats.ts";
+import { findHeader } from "./formats/headers.ts";
 import {
   type Invocation,
   type InvocationType,
+  isExecutionName,
   MAX_CLIENT_CONTEXT,
   maxEvent,
   type Progress,
   type RetryPolicy,
 } from "./invoke/invoker.ts";
+import type { RequestTrace } from "./invoke/tracing.ts";
 import type { RequestSettings, RetrySettings } from "./options.ts";
-import { isRepeatable, type ReadRequest, toEventRequest } from "./request.ts";
+import { type BodyLimit, isRepeatable, type ReadRequest, toEventRequest } from "./request.ts";
 import type { LambdaUrl, Target } from "./target.ts";
 
 /** An invocation with what is to be done about statuses. */
 type RequestInvocation = Invocation & { readonly retry?: RetryPolicy & RetrySettings };
 
+/** What the call knows that the invocation is a part of. */
+interface CallFacts {
+  readonly progress: Progress;
+  readonly onRetry: RetryPolicy["onRetry"] | undefined;
+  readonly trace: RequestTrace | undefined;
+  /** Has a redirect led here? */
+  readonly isRedirected: boolean;
+}
+
 /** @throws {PayloadTooLargeError} when it is more than Lambda takes. */
 export function makeInvocation(
   request: ReadRequest,
   url: LambdaUrl,
-  { payloadFormat, invocationType, clientContext, logs, retry }: RequestSettings,
-  { progress, onRetry }: { progress: Progress; onRetry: RetryPolicy["onRetry"] | undefined },
+  options: RequestSettings,
+  { progress, onRetry, trace, isRedirected }: CallFacts,
 ): RequestInvocation {
+  const { payloadFormat, invocationType, responseStreaming, clientContext, tenantId, logs, retry } = options;
   const { target } = url;
   const summary = { method: request.method, url: url.href };
   const about = { target, request: summary, invocationType };
   const unsafe = retry !== false && retry.unsafe;
   const context = clientContext === undefined ? undefined : encodeClientContext(clientContext, about);
   const policy = retry === false || onRetry === undefined ? retry : { ...retry, onRetry };
+  const executionName = executionNameOf(request, options, isRedirected ? summary : undefined);
   return {
     target,
     request: summary,
     invocationType,
     payload: encodeEvent(FORMATS[payloadFormat], toEventRequest(request, url), about),
     logs,
-    // To ask twice whether one may invoke a function does not run it.
-    repeatable: invocationType === "DryRun" || unsafe || isRepeatable(request),
+    // To ask twice whether one may invoke a function does not run it, and neither does a name that an execution has.
+    repeatable: invocationType === "DryRun" || executionName !== undefined || unsafe || isRepeatable(request),
     progress,
+    ...(responseStreaming && { responseStreaming }),
     ...(context !== undefined && { clientContext: context }),
+    ...(tenantId !== undefined && { tenantId }),
+    ...(executionName !== undefined && { durableExecutionName: executionName }),
     ...(policy !== false && { retry: policy }),
+    ...(trace !== undefined && { trace }),
+  };
+}
+
+/**
+ * The name of a durable function's execution, by which Lambda knows a call that it has had already. With another event it
+ * would refuse the name, so what a redirect leads to has one of its own, the same whenever the call is repeated.
+ */
+function executionNameOf(
+  { headers }: ReadRequest,
+  { durable, durableExecutionName }: RequestSettings,
+  redirectedTo: RequestSummary | undefined,
+): string | undefined {
+  const name = durableExecutionName ?? (durable ? findHeader(headers, "idempotency-key") : undefined);
+  if (name === undefined || name === "") return undefined;
+  if (redirectedTo === undefined && isExecutionName(name)) return name;
+  const { method = "", url = "" } = redirectedTo ?? {};
+  return createHash("sha256").update([name, method, url].join("\n")).digest("hex");
+}
+
+/** How much of a body there is any use in reading: as many bytes as an event may have. */
+export function bodyLimit(
+  invocationType: InvocationType,
+  { method, url, target }: RequestSummary & { readonly target: Target },
+): BodyLimit {
+  const bytes = maxEvent(invocationType);
+  return {
+    bytes,
+    exceeded: (size) =>
+      new PayloadTooLargeError(
+        `the body has at least ${size} bytes, Lambda takes an event of ${bytes}; the rest of it was not read. Nothing was sent`,
+        { size, limit: bytes, request: { method, url }, target },
+      ),
   };
 }
 

@@ -6,7 +6,7 @@ import { DURATION, isDuration } from "./invoke/duration.ts";
 import { parseEndpointUrl } from "./invoke/endpoint.ts";
 import { readEnvironment } from "./invoke/environment.ts";
 import { type Handler, handlerInvoker } from "./invoke/handler.ts";
-import type { InvocationType, Invoker } from "./invoke/invoker.ts";
+import { type InvocationType, type Invoker, isExecutionName } from "./invoke/invoker.ts";
 import { checkOptionNames } from "./invoke/option-names.ts";
 import { createRetries, DEFAULT_ATTEMPTS, DEFAULT_MAX_DELAY, type Retries, retryInvoker } from "./invoke/retry.ts";
 import { type FunctionPattern, parseFunctionPattern } from "./origin.ts";
@@ -62,13 +62,37 @@ export interface RequestOptions {
    */
   readonly invocationType?: InvocationType | undefined;
   /**
+   * Give the response as soon as its status and headers are known, and its body as it comes, up to 200 MB. Its caller needs
+   * `lambda:InvokeFunction` and nothing more; a function that does not stream is answered for as without this.
+   * @default false
+   */
+  readonly responseStreaming?: boolean | undefined;
+  /**
    * What the function finds in `context.clientContext`; its runtime may want `client`, `env` and `custom` in it. As JSON
    * in base64, 3,583 characters at most.
    * @default none
    */
   readonly clientContext?: object | undefined;
   /**
-   * Milliseconds for the whole call, retries and redirects included. A function may run for 15 minutes.
+   * Whose execution environment to run in, of a function that keeps its tenants apart: 1 to 256 letters, digits, spaces and
+   * `._:/=+-@`.
+   * @default none
+   */
+  readonly tenantId?: string | undefined;
+  /**
+   * The function is a durable one: an `Idempotency-Key` among the request's headers becomes the name of its execution (its
+   * SHA-256, where it can't be one), and the call is safe to repeat whatever its method.
+   * @default false
+   */
+  readonly durable?: boolean | undefined;
+  /**
+   * The name of a durable function's execution, 1 to 64 letters, digits, `-` and `_`: a second call of the same name is
+   * given the same execution, so that the call is safe to repeat whatever its method.
+   * @default none, or what `durable` makes of an Idempotency-Key
+   */
+  readonly durableExecutionName?: string | undefined;
+  /**
+   * Milliseconds for the whole call, retries, redirects and a streamed body included. A function may run for 15 minutes.
    * @default none
    */
   readonly timeout?: number | undefined;
@@ -136,7 +160,11 @@ export interface RequestSettings {
   readonly qualifier: string | undefined;
   readonly logs: boolean;
   readonly invocationType: InvocationType;
+  readonly responseStreaming: boolean;
   readonly clientContext: object | undefined;
+  readonly tenantId: string | undefined;
+  readonly durable: boolean;
+  readonly durableExecutionName: string | undefined;
   readonly timeout: number | undefined;
   readonly retry: RetrySettings | false;
   readonly functionErrors: "response" | "throw";
@@ -168,6 +196,10 @@ export interface Settings {
 /** Whether a value can be an option's, and what else it has to be. */
 export type Check = readonly [is: (value: unknown) => boolean, expected: string];
 
+const matches =
+  (pattern: RegExp) =>
+  (value: unknown): boolean =>
+    typeof value === "string" && pattern.test(value);
 const isText = (value: unknown): boolean => typeof value === "string" && value !== "";
 const TEXT: Check = [isText, "a string"];
 export const BOOLEAN: Check = [(value) => typeof value === "boolean", "true or false"];
@@ -195,6 +227,10 @@ const REQUEST_CHECKS: Readonly<Record<keyof RequestOptions, Check>> = {
     (value) => typeof value === "object" && value !== null && !Array.isArray(value),
     "an object that JSON can hold",
   ],
+  responseStreaming: BOOLEAN,
+  tenantId: [matches(/^[\w.:/=+\-@ ]{1,256}$/), "1 to 256 letters, digits, spaces and ._:/=+-@"],
+  durable: BOOLEAN,
+  durableExecutionName: [(value) => isExecutionName(value), "1 to 64 letters, digits, - and _"],
   timeout: [isDuration, DURATION],
   retry: [(value) => value === false || (typeof value === "object" && value !== null), "false or an object"],
   functionErrors: [(value) => value === "response" || value === "throw", '"response" or "throw"'],
@@ -264,7 +300,11 @@ const REQUEST_DEFAULTS: RequestSettings = {
   qualifier: undefined,
   logs: false,
   invocationType: "RequestResponse",
+  responseStreaming: false,
   clientContext: undefined,
+  tenantId: undefined,
+  durable: false,
+  durableExecutionName: undefined,
   timeout: undefined,
   retry: RETRY_DEFAULTS,
   functionErrors: "response",
@@ -280,12 +320,18 @@ export function mergeRequestOptions(settings: RequestSettings, options: RequestO
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   if (given.length === 0) return settings;
   const { retry, followTo } = options;
-  return {
+  const merged: RequestSettings = {
     ...settings,
     ...Object.fromEntries(given),
     retry: retry === undefined ? settings.retry : mergeRetry(settings.retry, retry),
     followTo: followTo === undefined ? settings.followTo : followTo.map(parseFunctionPattern),
   };
+  if (merged.responseStreaming && (merged.durable || merged.durableExecutionName !== undefined)) {
+    throw new ConfigurationError(
+      "Lambda streams no response of a durable function: leave out responseStreaming, or durable",
+    );
+  }
+  return merged;
 }
 
 function mergeRetry(settings: RetrySettings | false, options: RetryOptions | false): RetrySettings | false {

@@ -42,6 +42,22 @@ interface ReadBody {
   readonly contentType?: string;
 }
 
+/** What reading a request needs besides the request. */
+interface ReadOptions {
+  /** Of the URL. */
+  readonly userinfo?: readonly [string, string] | undefined;
+  /** Ends a body that is still being read. */
+  readonly signal?: AbortSignal | undefined;
+  readonly limit?: BodyLimit | undefined;
+}
+
+/** How much of a body is read at most. */
+export interface BodyLimit {
+  readonly bytes: number;
+  /** What to throw where there is more. */
+  exceeded(size: number): Error;
+}
+
 /** What text is where its sender does not say. */
 export const TEXT_TYPE = "text/plain;charset=UTF-8";
 const NORMALIZED_METHODS = new Set(["DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"]);
@@ -54,9 +70,9 @@ const NORMALIZED_METHODS = new Set(["DELETE", "GET", "HEAD", "OPTIONS", "POST", 
 export async function readRequest(
   input: string | URL | Request,
   init: LambdaRequestInit,
-  userinfo?: readonly [string, string],
-  signal?: AbortSignal,
+  options: ReadOptions = {},
 ): Promise<ReadRequest> {
+  const { userinfo } = options;
   const request = requestOf(input);
   const method = checkMethod(init.method ?? request?.method ?? "GET");
   const headers = readHeaders(init.headers ?? request?.headers ?? []);
@@ -66,7 +82,7 @@ export async function readRequest(
     throw new TypeError(`a ${method} request can't have a body; send it with POST, or put it into the query`);
   }
   const { body, contentType } =
-    fromRequest === null ? await readBody(given, signal) : { body: await collect(fromRequest, signal) };
+    fromRequest === null ? await readBody(given, options) : { body: await collect(fromRequest, options) };
   if (contentType !== undefined && findHeader(headers, "content-type") === undefined) {
     headers.push(["Content-Type", contentType]);
   }
@@ -154,7 +170,7 @@ function checkMethod(method: string): string {
   return NORMALIZED_METHODS.has(upper) ? upper : method;
 }
 
-async function readBody(body: BodyInput | null, signal: AbortSignal | undefined): Promise<ReadBody> {
+async function readBody(body: BodyInput | null, options: ReadOptions): Promise<ReadBody> {
   if (body === null) return { body: null };
   if (typeof body === "string") return { body: body.toWellFormed(), contentType: TEXT_TYPE };
   if (body instanceof URLSearchParams) {
@@ -163,7 +179,7 @@ async function readBody(body: BodyInput | null, signal: AbortSignal | undefined)
   if (body instanceof Uint8Array) return { body };
   if (body instanceof ArrayBuffer) return { body: new Uint8Array(body) };
   if (ArrayBuffer.isView(body)) return { body: new Uint8Array(body.buffer, body.byteOffset, body.byteLength) };
-  if (Symbol.asyncIterator in Object(body)) return { body: await collect(body as AsyncIterable<Uint8Array>, signal) };
+  if (Symbol.asyncIterator in Object(body)) return { body: await collect(body as AsyncIterable<Uint8Array>, options) };
   if (!(body instanceof Blob || body instanceof FormData)) {
     throw new TypeError(
       "the body has to be a string, bytes, a Blob, FormData, URLSearchParams or a stream; " +
@@ -173,7 +189,7 @@ async function readBody(body: BodyInput | null, signal: AbortSignal | undefined)
   // The platform knows how to write multipart bodies.
   const response = new Response(body as ConstructorParameters<typeof Response>[0]);
   const contentType = response.headers.get("content-type");
-  const bytes = new Uint8Array(await response.arrayBuffer());
+  const bytes = response.body === null ? new Uint8Array() : await collect(response.body, options);
   return contentType === null ? { body: bytes } : { body: bytes, contentType };
 }
 
@@ -181,15 +197,19 @@ async function readBody(body: BodyInput | null, signal: AbortSignal | undefined)
  * All of a stream; an aborted call ends it. Not by way of a `Response`, which in Node never ends when an iterable yields an
  * empty chunk.
  */
-async function collect(chunks: AsyncIterable<Uint8Array>, signal: AbortSignal | undefined): Promise<Uint8Array> {
+async function collect(chunks: AsyncIterable<Uint8Array>, { signal, limit }: ReadOptions): Promise<Uint8Array> {
   const reader = chunks instanceof ReadableStream ? readerOf(chunks) : chunks[Symbol.asyncIterator]();
   // What it says to that is nobody's concern any more.
   const end = (): void => void Promise.resolve(reader.return?.(signal?.reason)).catch(() => undefined);
   const forget = signal && listenForAbort(signal, end);
   const parts: Uint8Array[] = [];
+  let size = 0;
   try {
     for await (const chunk of { [Symbol.asyncIterator]: () => reader }) {
       if (!(chunk instanceof Uint8Array)) throw new TypeError("the chunks of a body have to be Uint8Arrays");
+      size += chunk.length;
+      // The loop ends the stream: nobody is to send gigabytes for an event that can't be.
+      if (limit !== undefined && size > limit.bytes) throw limit.exceeded(size);
       parts.push(chunk);
     }
   } finally {

@@ -2,9 +2,10 @@
 import { STATUS_CODES } from "node:http";
 import { checkSize, decodeContent } from "./content-encoding.ts";
 import { HTTPError, PayloadTooLargeError, type RequestSummary } from "./errors.ts";
-import type { ResponseParts } from "./formats/format.ts";
+import type { HeaderList, ResponseParts } from "./formats/format.ts";
 import { isHopByHop } from "./formats/headers.ts";
 import type { InvocationInfo } from "./invocation-info.ts";
+import { readEvents, readJsonLines, type ServerSentEvent } from "./read-stream.ts";
 import type { Target } from "./target.ts";
 
 /** Everything about a response that is not its status, headers and body. */
@@ -99,6 +100,51 @@ export class LambdaResponse extends StandardResponse {
   raiseForStatus(): this {
     if (this.status >= 400) throw new HTTPError(this, { request: this.#facts.request, target: this.#facts.target });
     return this;
+  }
+
+  /**
+   * The events of a `text/event-stream`, each as soon as it is here (with `responseStreaming`; else all at the end). To leave
+   * the loop cancels the body. Nothing is asked for again when the stream breaks off: that would run the function again.
+   *
+   * @throws {HTTPError} for 4xx and 5xx.
+   * @throws {TypeError} for a response of another type, or one whose body has been read.
+   * @throws {InvokeError | FunctionError} when the stream breaks off.
+   * @example
+   * const answer = await session.post("http+lambda://chat/", { json: { question: "Why?" }, responseStreaming: true });
+   * for await (const { data } of answer.events()) process.stdout.write(data);
+   */
+  async *events(): AsyncGenerator<ServerSentEvent, void, undefined> {
+    this.raiseForStatus();
+    const type = this.headers.get("content-type");
+    const { body } = this;
+    if (body === null) return;
+    if (!/^text\/event-stream\s*(?:;|$)/i.test(type ?? "")) {
+      const { method, url } = this.#facts.request;
+      throw new TypeError(`${method} ${url}: the response is no text/event-stream but ${type ?? "of no type"}`);
+    }
+    yield* readEvents(this.#unreadBody(body));
+  }
+
+  /**
+   * The values of a body that has one JSON document a line (`application/x-ndjson`, `application/jsonl`), each as soon as its
+   * line is here. To leave the loop cancels the body.
+   *
+   * @throws {HTTPError} for 4xx and 5xx.
+   * @throws {SyntaxError} for a line that is no JSON, and a `TypeError` for a body that has been read.
+   * @throws {InvokeError | FunctionError} when the stream breaks off.
+   * @example
+   * const answer = await session.get("http+lambda://orders/export", { responseStreaming: true });
+   * for await (const order of answer.jsonLines<Order>()) console.log(order);
+   */
+  async *jsonLines<Value = unknown>(): AsyncGenerator<Value, void, undefined> {
+    this.raiseForStatus();
+    const { body } = this;
+    if (body !== null) yield* readJsonLines<Value>(this.#unreadBody(body));
+  }
+
+  #unreadBody(body: NonNullable<Response["body"]>): ReadableStream<Uint8Array> {
+    if (this.bodyUsed || body.locked) throw new TypeError("Body is unusable: Body has already been read");
+    return body as ReadableStream<Uint8Array>;
   }
 
   override clone(): LambdaResponse {
@@ -208,12 +254,9 @@ export async function toResponse(
   maxResponseSize: number = Number.POSITIVE_INFINITY,
 ): Promise<LambdaResponse> {
   const { status, body } = parts;
-  const headers = new Headers();
-  for (const [name, value] of parts.headers) {
-    if (!isHopByHop(name.toLowerCase())) headers.append(name, value);
-  }
-  const init = { status, statusText: STATUS_CODES[status] ?? "", headers };
-  if (method === "HEAD" || NULL_BODY.has(status)) return new LambdaResponse(null, init, facts);
+  const init = responseInit(status, parts.headers);
+  const { headers } = init;
+  if (hasNoBody(method, status)) return new LambdaResponse(null, init, facts);
   // A function's own count may be of what it had before an adapter compressed or encoded it.
   headers.set("content-length", String(body.length));
   try {
@@ -223,11 +266,30 @@ export async function toResponse(
     return IS_NODE ? new BufferedResponse(bytes, init, facts) : new LambdaResponse(bytes as BodyOf, init, facts);
   } catch (error) {
     // Status and headers are good; whoever reads the body is told.
-    const reason =
-      error instanceof PayloadTooLargeError ? new PayloadTooLargeError(error.message, { ...error, ...facts }) : error;
+    const reason = readingError(error, facts);
     const unreadable = new ReadableStream({ start: (controller) => controller.error(reason) });
     return new LambdaResponse(unreadable as BodyOf, init, facts);
   }
+}
+
+/** What a reader of the body is told: a limit does not know by itself whose body is over it. */
+export function readingError(error: unknown, facts: ResponseFacts): unknown {
+  if (!(error instanceof PayloadTooLargeError)) return error;
+  return new PayloadTooLargeError(error.message, { ...error, ...facts });
+}
+
+/** Status and headers, but for those that are between two ends of a connection. */
+export function responseInit(status: number, list: HeaderList): ResponseInit & { readonly headers: Headers } {
+  const headers = new Headers();
+  for (const [name, value] of list) {
+    if (!isHopByHop(name.toLowerCase())) headers.append(name, value);
+  }
+  return { status, statusText: STATUS_CODES[status] ?? "", headers };
+}
+
+/** Has a response to this none, whatever the function sent? */
+export function hasNoBody(method: string, status: number): boolean {
+  return method === "HEAD" || NULL_BODY.has(status);
 }
 
 /** The response of a web page to which a function has redirected, with what is known of that function. */

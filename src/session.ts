@@ -3,7 +3,7 @@
 import { type Auth, applyAuth, checkAuth, type PreparedRequest } from "./auth.ts";
 import { type CookiesInput, checkCookies, cookiePair, withOwnCookies } from "./cookie-header.ts";
 import { SessionCookies } from "./cookies.ts";
-import { ConfigurationError, HTTPError } from "./errors.ts";
+import { ConfigurationError, HTTPError, InvokeError } from "./errors.ts";
 import { type Client, createClient, type LambdaFetch, type LambdaUrlText } from "./fetch.ts";
 import { findHeader } from "./formats/headers.ts";
 import type { Invoker } from "./invoke/invoker.ts";
@@ -119,7 +119,7 @@ export class Session {
     this.#cookies = new SessionCookies((url) => this.#client.addressOf(url));
     this.#client = createClient(this.#settings, {
       ...(options.cookies !== false && { cookies: this.#cookies }),
-      route: (href) => this.#mounts.find(({ prefix }) => isUnder(href, prefix))?.destination,
+      route: (href) => this.#mountOf(href),
       ...(onRetry.length > 0 && {
         async onRetry(retry) {
           for (const hook of onRetry) await hook(retry);
@@ -243,6 +243,34 @@ export class Session {
   }) as LambdaFetch;
 
   /**
+   * May this session's credentials invoke the function that a URL names? Asks Lambda by a dry run: nothing runs. What answers
+   * in this process may always be invoked.
+   *
+   * @throws {InvokeError} when that can't be said: there is no such function, the credentials are over, no answer came.
+   * @throws {TypeError} for a URL that names no function, or that a mounted `fetch` answers.
+   * @throws {InvalidTargetError | ConfigurationError} as `fetch` does.
+   * @example
+   * if (!(await session.mayInvoke("http+lambda://orders:prod"))) console.error("ask for lambda:InvokeFunction");
+   */
+  async mayInvoke(
+    url: string | URL,
+    { signal, ...options }: Pick<SessionRequestOptions, "qualifier" | "retry" | "signal" | "timeout"> = {},
+  ): Promise<boolean> {
+    checkOptionNames(options, ["qualifier", "retry", "timeout"]);
+    const { href } = locateUrl(url, [], this.#settings.schemes);
+    if (!this.#settings.schemes.includes(schemeOf(href))) throw new TypeError(`${quote(href)} names no function`);
+    if (typeof this.#mountOf(href) === "function") throw new TypeError(`${quote(href)} is answered by a mounted fetch`);
+    const dryRun = { invocationType: "DryRun", responseStreaming: false } as const;
+    try {
+      await this.#client.send(href, { ...(signal && { signal }), lambda: { ...options, ...dryRun } });
+      return true;
+    } catch (error) {
+      if (error instanceof InvokeError && error.code === "AccessDeniedException") return false;
+      throw error;
+    }
+  }
+
+  /**
    * Sends what begins with `prefix` somewhere else: to another invoker, or to a `fetch`. The longest prefix wins, by whole
    * segments of the canonical URL: `http+lambda://orders` does not catch `http+lambda://orders-admin`.
    *
@@ -276,6 +304,10 @@ export class Session {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #mountOf(href: string): Mount["destination"] | undefined {
+    return this.#mounts.find(({ prefix }) => isUnder(href, prefix))?.destination;
   }
 
   #verb(method: string): Verb {

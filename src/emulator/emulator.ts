@@ -1,14 +1,18 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-/** A local Lambda API over handlers: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html */
+/**
+ * A local Lambda API over handlers: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html and
+ * https://docs.aws.amazon.com/lambda/latest/api/API_InvokeWithResponseStream.html
+ */
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { ConfigurationError, InvalidTargetError } from "../errors.ts";
-import { type InvocationResult, MAX_EVENT } from "../invoke/invoker.ts";
+import { type InvocationResult, type InvocationType, MAX_EVENT } from "../invoke/invoker.ts";
 import { checkOptionNames } from "../invoke/option-names.ts";
 import { functionArn, parseFunction, type Target, UNKNOWN_ACCOUNT, withQualifier } from "../target.ts";
 import { ApiError } from "./api-error.ts";
 import { type FindFunction, type FunctionTable, loadFunctions } from "./functions.ts";
+import { sendStream } from "./send-stream.ts";
 import { checkSignature } from "./signature.ts";
 
 /** Options of {@link Emulator.start}. */
@@ -28,10 +32,11 @@ export interface EmulatorOptions {
 }
 
 const INVOKE_PATH = /^\/2015-03-31\/functions\/([^/]+)\/invocations$/;
+const STREAM_PATH = /^\/2021-11-15\/functions\/([^/]+)\/response-streaming-invocations$/;
 
 /**
- * A local Lambda: AWS's own clients, and ours, call the handlers behind it by the Invoke API, on loopback and with any
- * credentials. Handlers run in this process; see `handlerInvoker` for what that can't enforce.
+ * A local Lambda: AWS's own clients, and ours, call the handlers behind it by the Invoke API, at once or as a stream, on
+ * loopback and with any credentials. Handlers run in this process; see `handlerInvoker` for what that can't enforce.
  *
  * @example
  * await using emulator = await Emulator.start({ functions: { orders: handler, users: "./users.mjs" } });
@@ -87,7 +92,8 @@ async function answer(find: FindFunction, request: IncomingMessage, response: Se
   try {
     await invoke(find, request, response);
   } catch (error) {
-    if (response.headersSent || response.destroyed) return;
+    // Half an answer can't be taken back, only broken off.
+    if (response.headersSent || response.destroyed) return void response.destroy();
     const { status, name, body } =
       error instanceof ApiError
         ? error
@@ -100,7 +106,8 @@ async function answer(find: FindFunction, request: IncomingMessage, response: Se
 async function invoke(find: FindFunction, request: IncomingMessage, response: ServerResponse): Promise<void> {
   // Not by way of a URL object, which would take `//host/path` for another host, and resolve dot segments.
   const [path = "/", query = ""] = (request.url ?? "/").split("?", 2);
-  const name = INVOKE_PATH.exec(path)?.[1];
+  const streamed = STREAM_PATH.exec(path)?.[1];
+  const name = streamed ?? INVOKE_PATH.exec(path)?.[1];
   const payload = await readPayload(request);
   if (name === undefined || request.method !== "POST") {
     throw new ApiError(403, "AccessDeniedException", {
@@ -117,7 +124,8 @@ async function invoke(find: FindFunction, request: IncomingMessage, response: Se
   }
 
   const type = request.headers["x-amz-invocation-type"] ?? "RequestResponse";
-  if (type !== "RequestResponse" && type !== "Event" && type !== "DryRun") {
+  const types = streamed === undefined ? ["RequestResponse", "Event", "DryRun"] : ["RequestResponse", "DryRun"];
+  if (!isType(type) || !types.includes(type)) {
     throw new ApiError(400, "InvalidParameterValueException", {
       Type: "User",
       message: `Unknown invocation type ${type}`,
@@ -127,22 +135,31 @@ async function invoke(find: FindFunction, request: IncomingMessage, response: Se
   checkJson(payload);
   const logs = request.headers["x-amz-log-type"] === "Tail";
   const clientContext = request.headers["x-amz-client-context"];
+  const tenantId = request.headers["x-amz-tenant-id"];
   const result = await invoker.invoke({
     target,
     payload: payload.length === 0 ? Buffer.from("{}") : payload,
     logs,
+    ...(streamed !== undefined && { responseStreaming: true }),
     ...(typeof clientContext === "string" && { clientContext }),
+    ...(typeof tenantId === "string" && { tenantId }),
     request: { method: "POST", url: path },
     invocationType: type,
   });
   if (type === "Event") return end(response, 202);
-  sendResult(response, result);
-}
-
-function sendResult(response: ServerResponse, result: InvocationResult): void {
-  const { payload, requestId, executedVersion, functionError, logs } = result;
+  const { requestId, executedVersion } = result;
   if (requestId !== undefined) response.setHeader("x-amzn-RequestId", requestId);
   if (executedVersion !== undefined) response.setHeader("X-Amz-Executed-Version", executedVersion);
+  if (streamed === undefined) sendResult(response, result);
+  else await sendStream(response, result);
+}
+
+function isType(type: unknown): type is InvocationType {
+  return type === "RequestResponse" || type === "Event" || type === "DryRun";
+}
+
+function sendResult(response: ServerResponse, { payload, functionError, logs }: InvocationResult): void {
+  if (!(payload instanceof Uint8Array)) throw new TypeError("a result that was not asked to stream has to be bytes");
   if (functionError !== undefined) response.setHeader("X-Amz-Function-Error", functionError);
   if (logs !== undefined) response.setHeader("X-Amz-Log-Result", Buffer.from(logs).toString("base64"));
   response.writeHead(200, {

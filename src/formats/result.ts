@@ -1,6 +1,6 @@
 /** A function's result as bytes, and the response in it. */
 import type { Format, ResponseParts } from "./format.ts";
-import { readFrame } from "./stream.ts";
+import { type Frame, readFrame } from "./stream.ts";
 
 /**
  * A result is JSON, which the format reads; the frame of a function that streams; or the bytes of one that streams without
@@ -15,9 +15,20 @@ export function decodeResult(format: Format, payload: Uint8Array): ResponseParts
   if (frame === undefined) {
     return { status: 200, headers: [["content-type", "application/octet-stream"]], body: payload };
   }
-  // A prelude has these keys, all of them optional, and any other is ignored.
-  const { statusCode = 200, headers, multiValueHeaders, cookies } = frame.prelude;
-  return { ...format.decode({ statusCode, headers, multiValueHeaders, cookies }), body: frame.body };
+  return { ...decodePrelude(format, frame.prelude), body: frame.body };
+}
+
+/**
+ * Status and headers of a function that streams. A prelude has four keys, all of them optional, and any other is ignored.
+ *
+ * @throws {InvalidResultError} when it is no response.
+ */
+export function decodePrelude(
+  format: Format,
+  { statusCode = 200, headers, multiValueHeaders, cookies }: Frame["prelude"],
+): Omit<ResponseParts, "body"> {
+  const { status, headers: list } = format.decode({ statusCode, headers, multiValueHeaders, cookies });
+  return { status, headers: list };
 }
 
 /** No bytes at all are `null`: some emulators answer so for a function that returns nothing. */

@@ -4,7 +4,7 @@ import { functionArn } from "../target.ts";
 import { adviceFor, canonicalName, isLambdaError } from "./aws-error-names.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { ANSWER_TOO_LARGE, CLOSED, type NetworkError, type WireResponse } from "./http.ts";
-import { type Invocation, maxEvent } from "./invoker.ts";
+import { type Invocation, isStreamed, maxEvent } from "./invoker.ts";
 import { parseObject } from "./json.ts";
 import { readRetryAfter } from "./retry.ts";
 
@@ -53,9 +53,17 @@ export function refusedError(
   });
 }
 
-/** No answer, or half of one. */
-export function networkError(invocation: Invocation, endpoint: Endpoint, error: NetworkError): InvokeError {
-  const { request, target } = invocation;
+/**
+ * No answer, or half of one.
+ *
+ * @param received Bytes of the answer that are good, where it streams.
+ */
+export function networkError(
+  { request, target }: Pick<Invocation, "request" | "target">,
+  endpoint: Endpoint,
+  error: NetworkError,
+  received?: number,
+): InvokeError {
   const { hostname, port } = endpoint;
   const where = hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
   const { code } = error;
@@ -68,7 +76,8 @@ export function networkError(invocation: Invocation, endpoint: Endpoint, error: 
     return new InvokeError(message, { ...details, outcome: error.sent ? "unknown" : "not-started" });
   }
   if (error.sent) {
-    const message = `the connection to ${where} was lost before the answer was complete (${code}: ${error.message}); the function may have run`;
+    const when = received === undefined ? "before the answer was complete" : `after ${received} bytes of the answer`;
+    const message = `the connection to ${where} was lost ${when} (${code}: ${error.message}); the function may have run`;
     return new InvokeError(message, { ...details, outcome: "unknown" });
   }
   const message = `could not connect to ${where} (${code}: ${error.message}); nothing was sent. ${connectAdvice(error, endpoint)}`;
@@ -103,8 +112,12 @@ function describe(
   return `Lambda refused to invoke ${name} for this ${request.method}, ${code}`;
 }
 
-function whatToDo({ code, message, reason }: AwsError, invocation: Invocation, region: string): string {
+function whatToDo({ code, message, reason, isLambdas }: AwsError, invocation: Invocation, region: string): string {
   if (code === "AccessDeniedException") return permissionAdvice(message, invocation, region);
+  // Emulators mostly don't have that path.
+  if (!isLambdas && isStreamed(invocation)) {
+    return "Does the endpoint know InvokeWithResponseStream? Without the option responseStreaming, Invoke is called.";
+  }
   if (!/TooLargeException$/.test(code)) return adviceFor(code, reason);
   const { payload, invocationType } = invocation;
   return `The event has ${payload.length} bytes, and Lambda takes ${maxEvent(invocationType)} of this kind. ${adviceFor(code, reason)}`;
@@ -185,7 +198,7 @@ const SECRET_VALUE = /\b([Bb]asic|[Bb]earer) (?=[\w.~+/=-]{6})[\w.~+/=-]*[A-Z\d=
  * request, in which the session token stands, and JSON that can't be read with the beginning of it; a proxy may repeat
  * the headers that it got, and the event.
  */
-function oneLine(message: string): string {
+export function oneLine(message: string): string {
   // White space first: searched for with the words behind it, much of it would take quadratic time.
   const line = message.replace(/[\s\p{Cc}]+/gu, " ").trim();
   const [first = ""] = line.split(/ ?The Canonical String for this request| at \[Source:/, 1);

@@ -1,4 +1,7 @@
-/** The Invoke API of AWS Lambda: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html */
+/**
+ * The Invoke API of AWS Lambda, and the one that streams: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html,
+ * https://docs.aws.amazon.com/lambda/latest/api/API_InvokeWithResponseStream.html
+ */
 import { ConfigurationError, type Correction, type InvokeError } from "../errors.ts";
 import { functionIdentifier } from "../target.ts";
 import { VERSION } from "../version.ts";
@@ -12,10 +15,11 @@ import {
 } from "./credentials.ts";
 import { DURATION, isDuration } from "./duration.ts";
 import { type Endpoint, parseEndpointUrl, resolveEndpoint } from "./endpoint.ts";
-import { type Environment, readEnvironment } from "./environment.ts";
+import { type Environment, lambdaTraceId, readEnvironment } from "./environment.ts";
 import { createHttpClient, NetworkError, type WireRequest, type WireResponse } from "./http.ts";
-import type { Invocation, InvocationResult, Invoker } from "./invoker.ts";
+import { type Invocation, type InvocationResult, type Invoker, isStreamed } from "./invoker.ts";
 import { checkOptionNames } from "./option-names.ts";
+import { readPayload } from "./payload-stream.ts";
 import { amzDate, authorization, encodeRfc3986 } from "./sigv4.ts";
 
 /** Where Lambda is, and who calls. Each has its default in the environment, as the AWS SDKs read it. */
@@ -135,10 +139,19 @@ export function awsInvoker(settings: AwsSettings = {}): Invoker {
       const onSend = (): void => {
         if (progress !== undefined) progress.sent = true;
       };
+      const request = signedRequest(invocation, caller, credentials);
       try {
-        const response = await http.send(signedRequest(invocation, caller, credentials), signal, onSend);
+        if (isStreamed(invocation)) {
+          const { status, headers, ...answer } = await http.open(request, signal, onSend);
+          if (status >= 300)
+            throw refused(invocation, caller, credentials, { status, headers, body: await answer.read() });
+          const { request: summary, target } = invocation;
+          const payload = readPayload({ request: summary, target }, endpoint, answer);
+          return { ...readFacts(headers, endpoint.signingRegion), payload };
+        }
+        const response = await http.send(request, signal, onSend);
         if (response.status >= 300) throw refused(invocation, caller, credentials, response);
-        return readResult(response, endpoint.signingRegion);
+        return { ...readFacts(response.headers, endpoint.signingRegion), payload: response.body };
       } catch (error) {
         if (error instanceof NetworkError) throw networkError(invocation, endpoint, error);
         throw error;
@@ -222,11 +235,15 @@ function noRegion({ profile, configFile, credentialsFile }: Environment): Config
 }
 
 function signedRequest(invocation: Invocation, caller: Caller, credentials: AwsCredentials): WireRequest {
-  const { target, payload, logs, invocationType = "RequestResponse", clientContext } = invocation;
+  const { target, payload, logs, invocationType = "RequestResponse" } = invocation;
+  const { clientContext, tenantId, durableExecutionName } = invocation;
   const { endpoint, clockOffset } = caller;
   // The name is one segment of the path, whatever is in it: `arn:aws:…` goes as `arn%3Aaws%3A…`.
   const name = encodeRfc3986(functionIdentifier(target));
-  const path = `${endpoint.basePath}/2015-03-31/functions/${name}/invocations`;
+  const operation = isStreamed(invocation)
+    ? `2021-11-15/functions/${name}/response-streaming-invocations`
+    : `2015-03-31/functions/${name}/invocations`;
+  const path = `${endpoint.basePath}/${operation}`;
   const query = target.qualifier === undefined ? "" : `Qualifier=${encodeRfc3986(target.qualifier)}`;
   // Headers at their defaults are left out: some emulators refuse what they don't know.
   const signed: Record<string, string> = {
@@ -235,10 +252,13 @@ function signedRequest(invocation: Invocation, caller: Caller, credentials: AwsC
     "x-amz-date": amzDate(new Date(Date.now() + clockOffset)),
     ...(invocationType !== "RequestResponse" && { "x-amz-invocation-type": invocationType }),
     ...(clientContext !== undefined && { "x-amz-client-context": clientContext }),
+    ...(tenantId !== undefined && { "x-amz-tenant-id": tenantId }),
+    ...(durableExecutionName !== undefined && { "x-amz-durable-execution-name": durableExecutionName }),
     ...(logs && { "x-amz-log-type": "Tail" }),
     ...(credentials.sessionToken !== undefined && { "x-amz-security-token": credentials.sessionToken }),
   };
   const scope = { credentials, region: endpoint.signingRegion, service: "lambda" };
+  const traceId = lambdaTraceId();
   return {
     protocol: endpoint.protocol,
     hostname: endpoint.hostname,
@@ -250,24 +270,27 @@ function signedRequest(invocation: Invocation, caller: Caller, credentials: AwsC
       authorization: authorization({ method: "POST", path, query, headers: signed, body: payload }, scope),
       "content-length": String(payload.length),
       "user-agent": `lambda-requests/${VERSION}`,
+      // Not signed, as in AWS's SDKs: what stands on the way may write into it.
+      ...(traceId !== undefined && { "x-amzn-trace-id": traceId }),
     },
     body: payload,
   };
 }
 
-function readResult({ headers, body }: WireResponse, region: string): InvocationResult {
+function readFacts(headers: WireResponse["headers"], region: string): Omit<InvocationResult, "payload"> {
   const functionError = headers["x-amz-function-error"];
   const requestId = headers["x-amzn-requestid"];
   const executedVersion = headers["x-amz-executed-version"];
   const traceId = headers["x-amzn-trace-id"];
+  const durableExecutionArn = headers["x-amz-durable-execution-arn"];
   const logs = headers["x-amz-log-result"];
   return {
-    payload: body,
     region,
     ...(says(functionError) && { functionError }),
     ...(says(requestId) && { requestId }),
     ...(says(executedVersion) && { executedVersion }),
     ...(says(traceId) && { traceId }),
+    ...(says(durableExecutionArn) && { durableExecutionArn }),
     ...(typeof logs === "string" && { logs: Buffer.from(logs, "base64").toString("utf8") }),
   };
 }

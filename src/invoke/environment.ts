@@ -101,6 +101,20 @@ export async function readEnvironment(profile?: string, env: Variables = process
   };
 }
 
+/**
+ * Inside of Lambda, the trace that the invocation under way belongs to: passed on, X-Ray shows one trace, and AWS finds
+ * functions that call each other in a circle (https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html).
+ * Where one process runs several invocations at once, it is in the store of `@aws/lambda-invoke-store`, which lives in the
+ * global `awslambda`; else in a variable that the runtime sets anew for each.
+ */
+export function lambdaTraceId(env: Variables = process.env): string | undefined {
+  if (env.AWS_LAMBDA_FUNCTION_NAME === undefined) return undefined;
+  const { awslambda } = globalThis as { awslambda?: { InvokeStore?: { getXRayTraceId?(): unknown } } };
+  const traceId = awslambda?.InvokeStore?.getXRayTraceId?.() ?? env._X_AMZN_TRACE_ID;
+  // One that a header can't hold would end the call, for which nobody needs it.
+  return typeof traceId === "string" && /^[!-~]+$/.test(traceId) ? traceId : undefined;
+}
+
 function staticCredentialsOf(env: Variables): AwsCredentials | undefined {
   const accessKeyId = present(env.AWS_ACCESS_KEY_ID);
   const secretAccessKey = present(env.AWS_SECRET_ACCESS_KEY);

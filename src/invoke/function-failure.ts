@@ -29,6 +29,13 @@ export function readFunctionFailure(payload: Uint8Array, logs = ""): FunctionFai
   };
 }
 
+/** The payload of a failure, from what a stream ended with: a code, and mostly the JSON that a payload would have been. */
+export function endFailure(code: string, details: Uint8Array): Uint8Array {
+  const text = Buffer.from(details).toString("utf8");
+  if (typeof parseObject(text)?.errorMessage === "string") return details;
+  return Buffer.from(JSON.stringify({ errorType: code, errorMessage: text || code }));
+}
+
 /** What to do about it; `undefined` where the function's own message is all that is known. */
 export function failureAdvice(kind: FunctionFailureKind): string | undefined {
   switch (kind) {

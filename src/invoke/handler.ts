@@ -3,13 +3,15 @@ import { randomUUID } from "node:crypto";
 import { finished } from "node:stream/promises";
 import { types } from "node:util";
 import { ConfigurationError } from "../errors.ts";
+import { MAX_RESULT } from "../formats/stream.ts";
 import { functionArn, type Target } from "../target.ts";
 import { abortable } from "./abortable.ts";
-import { defineAwslambda, isStreaming, ResponseStream } from "./awslambda.ts";
+import { defineAwslambda, isStreaming } from "./awslambda.ts";
 import { type InvocationLog, logLine, startLog } from "./handler-log.ts";
-import type { Invocation, InvocationResult, Invoker } from "./invoker.ts";
+import type { Invocation, InvocationEnd, InvocationResult, Invoker } from "./invoker.ts";
 import { parseObject } from "./json.ts";
 import { checkOptionNames } from "./option-names.ts";
+import { collect, payloadOf, ResponseStream } from "./response-stream.ts";
 
 /**
  * A Lambda handler: `async (event, context)`, `(event, context, callback)`, or one made by
@@ -38,6 +40,8 @@ export interface HandlerContext {
   readonly logGroupName: string;
   /** In the form of AWS's; one each invocation. */
   readonly logStreamName: string;
+  /** The caller's `tenantId`, where it gave one. */
+  readonly tenantId?: string;
   /** Milliseconds of the 15 minutes that a function may run at most. Nothing is enforced in this process. */
   getRemainingTimeInMillis(): number;
   /** The old form of the callback. */
@@ -58,8 +62,6 @@ export interface HandlerOptions {
 
 const MAX_DURATION_MS = 15 * 60 * 1000;
 const MEMORY_MB = 128;
-/** 6 MB and 100 bytes; a larger result fails the invocation. */
-const MAX_RESULT = 6 * 1024 * 1024 + 100;
 
 /**
  * An invoker that runs a handler in this process. Event and result go through JSON, as on AWS; what the handler throws
@@ -96,54 +98,106 @@ export function handlerInvoker(handler: Handler, options: HandlerOptions = {}): 
         return { payload: new Uint8Array(), requestId };
       }
       // Seen from outside, an aborted invocation ends at once; the handler, which nobody can stop, runs on.
-      return abortable(runInvocation(handler, invocation, { quiet, initDuration: first }), signal);
+      return abortable(runInvocation(handler, invocation, { quiet, initDuration: first }, signal), signal);
     },
   };
 }
 
+/** How one invocation is run. */
+interface RunOptions {
+  readonly quiet: boolean;
+  readonly initDuration: number | undefined;
+  readonly requestId?: string;
+}
+
 async function runInvocation(
   handler: Handler,
-  { target, payload, logs, clientContext }: Invocation,
-  {
-    quiet,
-    initDuration,
-    requestId = randomUUID(),
-  }: { quiet: boolean; initDuration: number | undefined; requestId?: string },
+  invocation: Invocation,
+  options: RunOptions,
+  signal?: AbortSignal,
 ): Promise<InvocationResult> {
-  const context = makeContext(target, requestId, clientContext);
+  const running = startInvocation(invocation, options);
+  if (isStreaming(handler)) {
+    const stream = new ResponseStream();
+    const ended = running.capture(() => runStreaming(handler, stream, running));
+    if (invocation.responseStreaming) return { ...running.facts, payload: payloadOf(stream, ended, signal) };
+    const bytes = await collect(stream);
+    const { functionError, errorDetails = "", ...end } = await ended;
+    const answer =
+      functionError === undefined ? checkSize(bytes) : { functionError, payload: Buffer.from(errorDetails) };
+    return { ...running.facts, ...end, ...answer };
+  }
+  const answer = await running
+    .capture(() => callHandler(handler, running.readEvent(), running.context))
+    .then(toJson)
+    .then(checkSize)
+    .catch((error: unknown) => ({ payload: Buffer.from(running.failed(error)), functionError: "Unhandled" }));
+  return { ...running.facts, ...answer, ...running.finish() };
+}
+
+/** One invocation while it runs. */
+interface Running {
+  readonly context: HandlerContext;
+  /** What is known before it is over. */
+  readonly facts: Omit<InvocationResult, "payload">;
+  /** Each invocation parses the event anew: a handler that changes its event changes nobody else's. */
+  readEvent(): unknown;
+  capture<Result>(run: () => Promise<Result>): Promise<Result>;
+  /** The payload of what was thrown. */
+  failed(error: unknown): string;
+  /** The log, where it was asked for. */
+  finish(): { readonly logs?: string };
+}
+
+function startInvocation(
+  { target, payload, logs, clientContext, tenantId }: Invocation,
+  { quiet, initDuration, requestId = randomUUID() }: RunOptions,
+): Running {
+  const context = makeContext(target, { requestId, clientContext, tenantId });
   const log = logs || quiet ? startLog({ requestId, quiet }) : undefined;
   const start = performance.now();
   log?.append(`START RequestId: ${requestId} Version: ${context.functionVersion}\n`);
-  // Each invocation parses the event anew: a handler that changes its event changes nobody else's.
-  const run = (): Promise<Uint8Array> =>
-    runHandler(handler, JSON.parse(Buffer.from(payload).toString("utf8")), context);
-  const answer = await (log === undefined ? run() : log.capture(run)).then(checkSize).catch((error: unknown) => {
-    const failure = errorPayload(error);
-    log?.append(logLine(requestId, "ERROR", `Invoke Error\t${failure}`));
-    return { payload: Buffer.from(failure), functionError: "Unhandled" };
-  });
-  if (log !== undefined) finishLog(log, requestId, performance.now() - start, initDuration);
   return {
-    ...answer,
-    requestId,
-    executedVersion: context.functionVersion,
-    ...(target.region !== undefined && { region: target.region }),
-    ...(log !== undefined && logs && { logs: log.tail().toString("utf8") }),
+    context,
+    facts: {
+      requestId,
+      executedVersion: context.functionVersion,
+      ...(target.region !== undefined && { region: target.region }),
+    },
+    readEvent: () => JSON.parse(Buffer.from(payload).toString("utf8")),
+    capture: async (run) => (log === undefined ? run() : log.capture(run)),
+    failed(error) {
+      const failure = errorPayload(error);
+      log?.append(logLine(requestId, "ERROR", `Invoke Error\t${failure}`));
+      return failure;
+    },
+    finish() {
+      if (log === undefined) return {};
+      finishLog(log, requestId, performance.now() - start, initDuration);
+      return logs ? { logs: log.tail().toString("utf8") } : {};
+    },
   };
 }
 
-async function runHandler(handler: Handler, event: unknown, context: HandlerContext): Promise<Uint8Array> {
-  if (isStreaming(handler)) {
-    const stream = new ResponseStream();
-    const run = handler as (event: unknown, stream: ResponseStream, context: HandlerContext) => unknown;
-    const ended = finished(stream);
-    // When the handler throws at once, nobody waits for it below.
-    ended.catch(() => undefined);
-    // A handler that throws has not ended its stream, and one that has returned may still be writing to it.
-    await Promise.all([Promise.resolve(run(event, stream, context)), ended]);
-    return stream.bytes;
+/** Runs a handler that streams. What it throws is in the end that its stream comes to. */
+async function runStreaming(handler: Handler, stream: ResponseStream, running: Running): Promise<InvocationEnd> {
+  const run = handler as (event: unknown, stream: ResponseStream, context: HandlerContext) => unknown;
+  const ended = finished(stream);
+  // When the handler throws at once, nobody waits for it below.
+  ended.catch(() => undefined);
+  try {
+    const returned = run(running.readEvent(), stream, running.context);
+    if (!isThenable(returned)) throw "Streaming does not support non-async handlers.";
+    // One that has returned may still be writing.
+    await Promise.all([returned, ended]);
+    return running.finish();
+  } catch (error) {
+    const errorDetails = running.failed(error);
+    // Behind the end of an answer, AWS's runtime can say no more than in its log.
+    if (stream.writableEnded) return ended.then(running.finish, running.finish);
+    stream.close();
+    return { functionError: "Unhandled", errorDetails, ...running.finish() };
   }
-  return toJson(await callHandler(handler, event, context));
 }
 
 function callHandler(handler: Handler, event: unknown, context: HandlerContext): Promise<unknown> {
@@ -201,7 +255,14 @@ function errorPayload(error: unknown): string {
   }
 }
 
-function makeContext(target: Target, awsRequestId: string, clientContext: string | undefined): HandlerContext {
+function makeContext(
+  target: Target,
+  {
+    requestId: awsRequestId,
+    clientContext,
+    tenantId,
+  }: { requestId: string; clientContext: string | undefined; tenantId: string | undefined },
+): HandlerContext {
   const deadline = performance.now() + MAX_DURATION_MS;
   const functionVersion = /^\d+$/.test(target.qualifier ?? "") ? (target.qualifier ?? "") : "$LATEST";
   const day = new Date().toISOString().slice(0, 10).replaceAll("-", "/");
@@ -214,6 +275,7 @@ function makeContext(target: Target, awsRequestId: string, clientContext: string
     memoryLimitInMB: String(MEMORY_MB),
     awsRequestId,
     ...(clientContext !== undefined && { clientContext: parseObject(Buffer.from(clientContext, "base64").toString()) }),
+    ...(tenantId !== undefined && { tenantId }),
     logGroupName: `/aws/lambda/${target.functionName}`,
     logStreamName: `${day}/[${functionVersion}]${awsRequestId.replaceAll("-", "")}`,
     getRemainingTimeInMillis: () => Math.max(0, Math.round(deadline - performance.now())),

@@ -1,4 +1,4 @@
-/** HTTP/1.1 over node:http and node:https: one keep-alive agent an origin, and an answer with its bytes. */
+/** HTTP/1.1 over node:http and node:https: one keep-alive agent an origin, and an answer with its bytes, or as they come. */
 import {
   type ClientRequest,
   Agent as HttpAgent,
@@ -10,6 +10,7 @@ import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import type { Socket } from "node:net";
 import { listenForAbort } from "./abortable.ts";
 import { timerOf } from "./duration.ts";
+import { type OpenBody, openBody } from "./open-body.ts";
 
 /** What goes over the wire. */
 export interface WireRequest {
@@ -27,6 +28,14 @@ export interface WireResponse {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
+}
+
+/** An answer that is still to be read. */
+interface OpenResponse extends OpenBody {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  /** All of it. */
+  read(): Promise<Buffer>;
 }
 
 /** No answer, or half of one. */
@@ -56,6 +65,8 @@ export interface HttpClient {
    * @throws the signal's reason once it is aborted; the socket is closed.
    */
   send(request: WireRequest, signal?: AbortSignal, onSend?: () => void): Promise<WireResponse>;
+  /** The same, as soon as there are status and headers. The signal ends what is still being read as well. */
+  open(request: WireRequest, signal?: AbortSignal, onSend?: () => void): Promise<OpenResponse>;
   /** Closes every connection; what is under way or waits for one fails. */
   close(): void;
 }
@@ -100,9 +111,13 @@ export function createHttpClient(settings: HttpSettings = {}): HttpClient {
     return agent;
   }
 
+  const exchangeOf = (request: WireRequest, signal?: AbortSignal, onSend: () => void = () => undefined): Exchange => ({
+    ...{ wire: request, agent: agentFor(request), signal, onSend, connectTimeout, underWay },
+  });
+
   return {
-    send: (request, signal, onSend = () => undefined) =>
-      send(request, agentFor(request), { signal, onSend, connectTimeout, underWay }),
+    send: (request, signal, onSend) => exchange(exchangeOf(request, signal, onSend), readWhole),
+    open: (request, signal, onSend) => exchange(exchangeOf(request, signal, onSend), openResponse),
     close() {
       // The agent alone would forget those that wait, and the others would look as if the server had gone.
       for (const end of underWay) end();
@@ -112,22 +127,29 @@ export function createHttpClient(settings: HttpSettings = {}): HttpClient {
   };
 }
 
-function send(
-  wire: WireRequest,
-  agent: HttpAgent,
-  {
-    signal,
-    onSend,
-    connectTimeout,
-    underWay,
-  }: {
-    signal: AbortSignal | undefined;
-    onSend: () => void;
-    connectTimeout: number;
-    /** What `close()` ends. */
-    underWay: Set<() => void>;
-  },
-): Promise<WireResponse> {
+/** One request, and what it needs. */
+interface Exchange {
+  readonly wire: WireRequest;
+  readonly agent: HttpAgent;
+  readonly signal: AbortSignal | undefined;
+  readonly onSend: () => void;
+  readonly connectTimeout: number;
+  /** What `close()` ends. */
+  readonly underWay: Set<() => void>;
+}
+
+/** What an exchange gives to whoever reads its answer. */
+interface Reading {
+  /** What an error of the answer's stream means: the signal's reason, or that the connection was lost. */
+  errorOf(error: unknown): unknown;
+  /** The answer is read. */
+  finish(): void;
+}
+
+function exchange<Result>(
+  { wire, agent, signal, onSend, connectTimeout, underWay }: Exchange,
+  receive: (response: IncomingMessage, reading: Reading) => Result | Promise<Result>,
+): Promise<Result> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason);
     const secure = wire.protocol === "https:";
@@ -142,8 +164,10 @@ function send(
     });
     let sent = false;
     let connecting: NodeJS.Timeout | undefined;
+    let ended: { readonly reason: unknown } | undefined;
 
     const end = (reason: unknown): void => {
+      ended = { reason };
       finish();
       reject(reason);
       if (request.socket === null) leaveQueue(agent, request);
@@ -153,9 +177,14 @@ function send(
     const onClose = (): void => {
       end(new NetworkError(coded("the client was closed", CLOSED), sent));
     };
-    const onError = (error: Error): void => {
+    // The first one is the cause of those that follow.
+    const errorOf = (error: unknown): unknown => {
+      ended ??= { reason: new NetworkError(error as NodeJS.ErrnoException, sent) };
+      return ended.reason;
+    };
+    const onError = (error: unknown): void => {
       finish();
-      reject(new NetworkError(error, sent));
+      reject(errorOf(error));
     };
     underWay.add(onClose);
     const forget = signal === undefined ? undefined : listenForAbort(signal, onAbort);
@@ -192,13 +221,29 @@ function send(
     request.once("response", (response) => {
       const hint = response.headers["keep-alive"];
       if (hint !== undefined) keepAliveHints.set(response.socket, String(hint));
-      readBody(response).then((bytes) => {
-        finish();
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, body: bytes });
-      }, onError);
+      Promise.resolve(receive(response, { errorOf, finish })).then(resolve, onError);
     });
     request.end(body);
   });
+}
+
+async function readWhole(response: IncomingMessage, { finish }: Reading): Promise<WireResponse> {
+  const body = await readBody(response);
+  finish();
+  return { status: response.statusCode ?? 0, headers: response.headers, body };
+}
+
+function openResponse(response: IncomingMessage, { errorOf, finish }: Reading): OpenResponse {
+  response.once("close", finish);
+  return {
+    ...openBody(response, errorOf),
+    status: response.statusCode ?? 0,
+    headers: response.headers,
+    read: () =>
+      readBody(response).catch((error: unknown) => {
+        throw errorOf(error);
+      }),
+  };
 }
 
 /** For a request that is still in it when a connection goes, the agent would open another. */

@@ -1,6 +1,7 @@
 /** The seam: where invocations go. AWS, a handler in this process and a user's mock all implement {@link Invoker}. */
 import type { InvokeError, RequestSummary } from "../errors.ts";
 import type { Target } from "../target.ts";
+import type { RequestTrace } from "./tracing.ts";
 
 /** Bytes of an event at most, 6 MB: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html */
 export const MAX_EVENT: number = 6 * 1024 * 1024;
@@ -8,6 +9,11 @@ export const MAX_EVENT: number = 6 * 1024 * 1024;
 const MAX_ASYNC_EVENT: number = 1024 * 1024;
 /** Characters of a client context in base64 at most: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html */
 export const MAX_CLIENT_CONTEXT = 3583;
+
+/** Can it be the name of a durable function's execution? The same page. */
+export function isExecutionName(value: unknown): value is string {
+  return typeof value === "string" && /^[A-Za-z0-9_-]{1,64}$/.test(value);
+}
 
 /** Wait for the result, only queue the event, or only ask whether the caller may invoke the function. */
 export type InvocationType = "RequestResponse" | "Event" | "DryRun";
@@ -28,14 +34,27 @@ export interface Invocation {
   readonly request: RequestSummary;
   /** Default: `RequestResponse`. */
   readonly invocationType?: InvocationType;
+  /** Give the result as it comes, by `InvokeWithResponseStream`. Default: `false`, all of it at once. */
+  readonly responseStreaming?: boolean;
   /** Base64 of the JSON that the function finds in `context.clientContext`. */
   readonly clientContext?: string;
+  /** The tenant whose execution environment a tenant-isolated function runs in. */
+  readonly tenantId?: string;
+  /** Of a durable function: a second invocation of the same name gives what the first one came to. */
+  readonly durableExecutionName?: string;
   /** Does it do no harm if the function runs twice? Default: `false`. */
   readonly repeatable?: boolean;
   /** When to deliver it again after a failure. Default: never. */
   readonly retry?: RetryPolicy;
   /** Where an invoker writes how far it has come. */
   readonly progress?: Progress;
+  /** The call that it is a part of, when somebody listens to the channel `lambda-requests:request`. */
+  readonly trace?: RequestTrace;
+}
+
+/** Is it one for `InvokeWithResponseStream`? What is queued has no answer, and only `Invoke` takes it and dry runs. */
+export function isStreamed({ responseStreaming, invocationType = "RequestResponse" }: Invocation): boolean {
+  return responseStreaming === true && invocationType === "RequestResponse";
 }
 
 /** When to deliver an event again. */
@@ -74,8 +93,16 @@ export interface Progress {
 
 /** What came of an invocation that a function answered, be it with a failure. */
 export interface InvocationResult {
-  /** What the function returned: JSON, or whatever bytes a streaming function wrote. */
-  readonly payload: Uint8Array;
+  /**
+   * What the function returned: JSON, or whatever bytes a streaming function wrote. As it comes, where `responseStreaming`
+   * asked for that.
+   */
+  readonly payload: Uint8Array | PayloadStream;
+  /**
+   * The JSON at the head of a streaming function's result, where it stands before `payload` no more. Default: whatever
+   * `payload` begins with.
+   */
+  readonly prelude?: Readonly<Record<string, unknown>>;
   /** Set when the function failed; `payload` then says how. AWS says `Unhandled`. */
   readonly functionError?: string;
   readonly requestId?: string;
@@ -86,8 +113,28 @@ export interface InvocationResult {
   readonly region?: string;
   /** The end of the function's log, decoded, when asked for. */
   readonly logs?: string;
+  /** Of a durable function: what Lambda calls this execution of it. */
+  readonly durableExecutionArn?: string;
   /** How often the invoker sent it. Default: 1. */
   readonly attempts?: number;
+}
+
+/**
+ * A result as it comes: any stream of Node's, of the web's, or a generator. Its iterator's return value, if there is one, is
+ * the {@link InvocationEnd}; it throws an `InvokeError` when the rest is lost, and `return()` ends the connection.
+ */
+export interface PayloadStream {
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array, InvocationEnd | undefined>;
+}
+
+/** What is known only when the last byte of a {@link PayloadStream} is here. */
+export interface InvocationEnd {
+  /** Set when the function failed after it had begun to answer, or before: AWS's `ErrorCode`. */
+  readonly functionError?: string;
+  /** What is said of that, mostly the JSON of an error. */
+  readonly errorDetails?: string;
+  /** The end of the function's log, decoded, when asked for. */
+  readonly logs?: string;
 }
 
 /** Where a function is, as far as its URL leaves it open. */

@@ -8,7 +8,9 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { type Correction, InvokeError } from "../errors.ts";
 import { CLOSED } from "./http.ts";
-import type { Invocation, Invoker, Progress, RetryInfo, RetryPolicy } from "./invoker.ts";
+import type { Invocation, InvocationResult, Invoker, Progress, RetryInfo, RetryPolicy } from "./invoker.ts";
+import { readHead } from "./stream-head.ts";
+import { areAttemptsTraced, type RequestTrace, traceAttempt, traceRetry } from "./tracing.ts";
 
 /** Deliveries at most, where nothing says otherwise. */
 export const DEFAULT_ATTEMPTS = 3;
@@ -44,6 +46,13 @@ const UNREACHED: ReadonlySet<string> = new Set([
   "ETIMEDOUT",
 ]);
 
+/** What decides how long to wait, and the call that this is a part of. */
+interface Reason {
+  readonly kind: RetryKind;
+  readonly retryAfter?: number | undefined;
+  readonly trace?: RequestTrace | undefined;
+}
+
 /** One session's quota of retries: when everything fails, retries stop, and a struggling service gets no more load. */
 export interface Retries {
   /**
@@ -54,7 +63,7 @@ export interface Retries {
    */
   next(
     policy: RetryPolicy,
-    failure: Omit<RetryInfo, "delay"> & { readonly kind: RetryKind; readonly retryAfter?: number | undefined },
+    failure: Omit<RetryInfo, "delay"> & Reason,
     signal?: AbortSignal,
   ): Promise<number | undefined>;
   /** Gives back what the attempt that succeeded had taken. */
@@ -72,7 +81,7 @@ export function createRetries(
   let tokens = QUOTA;
   let attempts: Promise<number> | undefined;
   return {
-    async next(policy, { kind, retryAfter = 0, ...failure }, signal) {
+    async next(policy, { kind, retryAfter = 0, trace, ...failure }, signal) {
       // An invoker of a user's own needs no profile, and a broken one must not take the failure's place.
       const fromEnvironment = async (): Promise<number> => {
         attempts ??= defaultAttempts().catch(() => DEFAULT_ATTEMPTS);
@@ -87,6 +96,7 @@ export function createRetries(
       const hinted = Math.max(backoff, Math.min(retryAfter, backoff + MAX_HINT_MS));
       const delay = Math.min(hinted, policy.maxDelay);
       await policy.onRetry?.({ ...failure, delay });
+      traceRetry({ ...failure, delay, ...(trace !== undefined && { parent: trace }) });
       // Its own rejection is an AbortError, whatever the signal's reason.
       await wait(delay, undefined, { signal }).catch(() => signal?.throwIfAborted());
       return cost;
@@ -100,7 +110,7 @@ export function createRetries(
 /** The same invoker, whose failures are followed by another attempt where that is safe and of use. */
 export function retryInvoker(inner: Invoker, retries: Retries): Invoker {
   async function invoke(invocation: Invocation, signal?: AbortSignal) {
-    const { retry, request, target, progress = startProgress() } = invocation;
+    const { retry, request, target, trace, progress = startProgress() } = invocation;
     const corrected = new Set<Correction>();
     let taken = FIRST_TRY_REFUND;
     for (;;) {
@@ -108,7 +118,7 @@ export function retryInvoker(inner: Invoker, retries: Retries): Invoker {
       progress.sent = true;
       progress.attempts++;
       try {
-        const result = await inner.invoke(invocation, signal);
+        const result = await attempt(inner, invocation, progress.attempts, signal);
         retries.refund(taken);
         const own = result?.attempts ?? 1;
         progress.attempts += own - 1;
@@ -119,7 +129,8 @@ export function retryInvoker(inner: Invoker, retries: Retries): Invoker {
         const kind = kindOf(error, invocation.repeatable === true, corrected);
         endAttempt(progress, error);
         if (kind === undefined || retry === undefined) throw error;
-        const failure = { request, target, attempt: progress.attempts, error, kind, retryAfter: error.retryAfter };
+        const { retryAfter } = error;
+        const failure = { request, target, attempt: progress.attempts, error, kind, retryAfter, trace };
         const cost = await retries.next(retry, failure, signal);
         if (cost === undefined) throw error;
         taken = cost;
@@ -131,6 +142,20 @@ export function retryInvoker(inner: Invoker, retries: Retries): Invoker {
     ...(inner.locate && { locate: inner.locate.bind(inner) }),
     ...(inner.close && { close: inner.close.bind(inner) }),
   };
+}
+
+/** Until status and headers are known: a stream that breaks before that has given nothing to anybody. */
+async function attempt(
+  inner: Invoker,
+  invocation: Invocation,
+  number: number,
+  signal: AbortSignal | undefined,
+): Promise<InvocationResult> {
+  const run = async (): Promise<InvocationResult> => readHead(await inner.invoke(invocation, signal));
+  if (!areAttemptsTraced()) return run();
+  const { request, target, payload, trace } = invocation;
+  const message = { request, target, attempt: number, eventSize: payload.length };
+  return traceAttempt(trace === undefined ? message : { ...message, parent: trace }, run);
 }
 
 /** `Retry-After`, seconds or a date, as milliseconds from now: RFC 9110, 10.2.3. */

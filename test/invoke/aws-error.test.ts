@@ -816,3 +816,26 @@ describe("on the wire", () => {
     expect(second).toEqual([undefined, Buffer.from('{"custom":{}}').toString("base64"), undefined]);
   });
 });
+
+describe("an endpoint that does not stream", () => {
+  const HINT =
+    "Does the endpoint know InvokeWithResponseStream? Without the option responseStreaming, Invoke is called.";
+  const streamed = { ...invocation(), responseStreaming: true };
+  // serverless-offline, moto and SAM, as they answer a path that they don't have.
+  const unknownPath: Answer[] = [
+    { status: 404, body: '{"statusCode":404,"error":"Serverless-offline: route not found."}' },
+    { status: 404, headers: { "content-type": "text/html" }, body: "<!doctype html><title>404 Not Found</title>" },
+    { status: 404, body: '{"Type":"LocalService","Message":"PathNotFoundException"}' },
+  ];
+
+  test.each(unknownPath)("%j", async (answer) => {
+    expect(await refusal(answer, streamed)).toMatchObject({ outcome: "not-started", status: 404 });
+    expect((await refusal(answer, streamed)).message).toContain(HINT);
+    expect((await refusal(answer)).message).not.toContain(HINT);
+  });
+
+  test("an error of Lambda's is none of that", async () => {
+    const answer = { status: 404, headers: { "x-amzn-ErrorType": "ResourceNotFoundException" }, body: "{}" };
+    expect((await refusal(answer, streamed)).message).not.toContain(HINT);
+  });
+});

@@ -186,6 +186,42 @@ describe("the request", () => {
     });
   });
 
+  test("a stream is asked for at its own path", async () => {
+    for (const [name, segment, query] of paths) {
+      const request = await sent({}, invocation(name, { responseStreaming: true }));
+      expect(request.path).toBe(`/2021-11-15/functions/${segment}/response-streaming-invocations`);
+      expect(request.query).toBe(query);
+      expect(request.headers.authorization).toBe(await expectedAuthorization(request));
+    }
+  });
+
+  test.each(["Event", "DryRun"] as const)("%s is no stream", async (invocationType) => {
+    const request = await sent({}, invocation("orders", { responseStreaming: true, invocationType }));
+    expect(request.path).toBe("/2015-03-31/functions/orders/invocations");
+    expect(request.headers["x-amz-invocation-type"]).toBe(invocationType);
+  });
+
+  test("tenant and durable execution are headers, signed like the others", async () => {
+    const request = await sent({}, invocation("orders", { tenantId: "blue team", durableExecutionName: "order-1" }));
+    expect(request.headers).toMatchObject({
+      "x-amz-tenant-id": "blue team",
+      "x-amz-durable-execution-name": "order-1",
+    });
+    expect(request.headers.authorization).toMatch(/SignedHeaders=[^,]*x-amz-durable-execution-name;x-amz-tenant-id/);
+    expect(request.headers.authorization).toBe(await expectedAuthorization(request));
+  });
+
+  test("inside of Lambda the trace goes along, unsigned; outside it does not", async () => {
+    const traceId = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
+    process.env._X_AMZN_TRACE_ID = traceId;
+    expect((await sent()).names).not.toContain("x-amzn-trace-id");
+    process.env.AWS_LAMBDA_FUNCTION_NAME = "caller";
+    const request = await sent();
+    expect(request.headers["x-amzn-trace-id"]).toBe(traceId);
+    expect(request.headers.authorization).not.toContain("trace");
+    expect(request.headers.authorization).toBe(await expectedAuthorization(request));
+  });
+
   test("the payload goes as it is", async () => {
     for (const payload of [
       Buffer.from('{"ü":"😀\\u0000"}'),

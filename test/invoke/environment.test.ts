@@ -1,10 +1,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
+import { InvokeStore } from "@aws/lambda-invoke-store";
 import { LambdaClient } from "@aws-sdk/client-lambda";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { ConfigurationError } from "../../src/errors.ts";
-import { type Environment, readEnvironment } from "../../src/invoke/environment.ts";
+import { type Environment, lambdaTraceId, readEnvironment } from "../../src/invoke/environment.ts";
 
 let folder: string;
 let files = 0;
@@ -486,4 +487,40 @@ describe("how many attempts", () => {
       await expect(profile).rejects.toThrow(expected("max_attempts of the profile"));
     },
   );
+});
+
+describe("the trace of the invocation under way", () => {
+  const ROOT = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
+  const inside = { AWS_LAMBDA_FUNCTION_NAME: "caller" };
+  const global = globalThis as { awslambda?: object };
+  const before = global.awslambda;
+  afterEach(() => {
+    if (before === undefined) delete global.awslambda;
+    else global.awslambda = before;
+  });
+
+  test("is in a variable", () => {
+    expect(lambdaTraceId({ ...inside, _X_AMZN_TRACE_ID: ROOT })).toBe(ROOT);
+  });
+
+  test("is in the store of a process that runs several at once", async () => {
+    global.awslambda = {};
+    const store = await InvokeStore.getInstanceAsync(true);
+    const run = (traceId: string): Promise<string | undefined> =>
+      store.run({ [Symbol.for("_AWS_LAMBDA_X_RAY_TRACE_ID")]: traceId }, async () => {
+        await Promise.resolve();
+        return lambdaTraceId({ ...inside, _X_AMZN_TRACE_ID: "Root=old" });
+      });
+    expect(await Promise.all([run("Root=a"), run("Root=b")])).toEqual(["Root=a", "Root=b"]);
+    expect(lambdaTraceId({ ...inside, _X_AMZN_TRACE_ID: ROOT })).toBe(ROOT);
+  });
+
+  test.each([
+    ["outside of Lambda", { _X_AMZN_TRACE_ID: ROOT }],
+    ["when it is not traced", inside],
+    ["one that a header can't hold", { ...inside, _X_AMZN_TRACE_ID: "Root=1\nEvil: 1" }],
+    ["an empty one", { ...inside, _X_AMZN_TRACE_ID: "" }],
+  ])("none %s", (_when, env) => {
+    expect(lambdaTraceId(env)).toBeUndefined();
+  });
 });

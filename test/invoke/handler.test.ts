@@ -41,15 +41,17 @@ interface Options extends HandlerOptions {
   readonly signal?: AbortSignal;
 }
 
-function invoke(handler: Handler, options: Options = {}): Promise<InvocationResult> {
+type WholeResult = InvocationResult & { readonly payload: Uint8Array };
+
+async function invoke(handler: Handler, options: Options = {}): Promise<WholeResult> {
   const { event = {}, target = { functionName: "app" }, logs = false, signal, ...rest } = options;
   const payload = Buffer.from(JSON.stringify(event));
   const request = { method: "GET", url: "http+lambda://app/" };
-  return handlerInvoker(handler, rest).invoke({ target, payload, logs, request }, signal);
+  return (await handlerInvoker(handler, rest).invoke({ target, payload, logs, request }, signal)) as WholeResult;
 }
 
-const textOf = ({ payload }: InvocationResult): string => Buffer.from(payload).toString();
-const jsonOf = (result: InvocationResult): unknown => JSON.parse(textOf(result));
+const textOf = ({ payload }: WholeResult): string => Buffer.from(payload).toString();
+const jsonOf = (result: WholeResult): unknown => JSON.parse(textOf(result));
 
 /** The log of one invocation, which has to be there. */
 async function logOf(handler: Handler, options: Options = {}): Promise<string> {
@@ -470,7 +472,7 @@ describe("a streaming handler", () => {
   });
 
   test("may return before it has written", async () => {
-    const handler = streamifyResponse((_event, stream) => {
+    const handler = streamifyResponse(async (_event, stream) => {
       setImmediate(() => {
         stream.write("late");
         setImmediate(() => stream.end());
@@ -494,11 +496,27 @@ describe("a streaming handler", () => {
         throw new RangeError("bad");
       },
     ],
-    ["destroys its stream", (stream) => stream.destroy(new RangeError("bad"))],
+    ["destroys its stream", async (stream) => void stream.destroy(new RangeError("bad"))],
   ])("one that %s has failed", async (_name, run) => {
     const result = await invoke(streamifyResponse((_event, stream) => run(stream)));
     expect(result.functionError).toBe("Unhandled");
     expect(jsonOf(result)).toMatchObject({ errorType: "RangeError", errorMessage: "bad" });
+  });
+
+  test("one that returns no promise has failed, as in AWS's runtime", async () => {
+    const result = await invoke(streamifyResponse((_event, stream) => void stream.write("hello")));
+    expect(result.functionError).toBe("Unhandled");
+    expect(jsonOf(result)).toMatchObject({ errorMessage: "Streaming does not support non-async handlers." });
+  });
+
+  test("one that throws behind the end of its answer has answered, as in AWS's runtime; its log says it", async () => {
+    const handler = streamifyResponse(async (_event, stream) => {
+      stream.end("hello");
+      throw new RangeError("too late");
+    });
+    const result = await invoke(handler, { logs: true });
+    expect([textOf(result), result.functionError]).toEqual(["hello", undefined]);
+    expect(result.logs).toContain("too late");
   });
 
   test("one that throws and destroys its stream later has failed once", async () => {

@@ -651,7 +651,7 @@ describe("https", () => {
     });
     const { port, sockets } = await listen(server);
     const compilerOptions = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 };
-    for (const name of ["http", "abortable", "duration"]) {
+    for (const name of ["http", "abortable", "duration", "open-body"]) {
       const source = readFileSync(fileURLToPath(new URL(`../../src/invoke/${name}.ts`, import.meta.url)), "utf8");
       const { outputText } = ts.transpileModule(source, { compilerOptions });
       writeFileSync(join(folder, `${name}.mjs`), outputText.replaceAll('.ts"', '.mjs"'));

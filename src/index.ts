@@ -43,6 +43,7 @@ export type {
   RetryInfo,
   RetryPolicy,
 } from "./invoke/invoker.ts";
+export { type SdkClient, sdkInvoker } from "./invoke/sdk.ts";
 export type { InvokeTrace, RequestTrace, RetryTrace } from "./invoke/tracing.ts";
 export type { LambdaOptions, RequestOptions, RetryOptions } from "./options.ts";
 export type { BodyOptions, FileInput, ParamsInput, ParamValue } from "./prepare.ts";

@@ -9,7 +9,7 @@ const root = join(import.meta.dirname, "..");
 /** What the examples take for granted. */
 const PRELUDE = `
 import { LambdaClient, InvokeCommand } from "@aws-sdk/client-lambda";
-import { type RequestTrace, awsInvoker, createFetch, fetch, formatTarget, handlerInvoker, type Invoker, LambdaRequestsError, parseTarget, Session, InvalidTargetError, ConfigurationError, PayloadTooLargeError, InvokeError, TimeoutError, FunctionError, HTTPError, TooManyRedirectsError, UnsafeRedirectError } from "lambda-requests";
+import { type RequestTrace, sdkInvoker, awsInvoker, createFetch, fetch, formatTarget, handlerInvoker, type Invoker, LambdaRequestsError, parseTarget, Session, InvalidTargetError, ConfigurationError, PayloadTooLargeError, InvokeError, TimeoutError, FunctionError, HTTPError, TooManyRedirectsError, UnsafeRedirectError } from "lambda-requests";
 import { Emulator } from "lambda-requests/emulator";
 import { subscribe } from "node:diagnostics_channel";
 import { alb, albMultiValue, functionUrl, httpApi, restApi } from "lambda-requests/formats";

@@ -23,6 +23,7 @@ test("the public names", () => {
     "formatTarget",
     "handlerInvoker",
     "parseTarget",
+    "sdkInvoker",
   ]);
 });
 

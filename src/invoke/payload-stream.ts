@@ -73,7 +73,7 @@ export function readEnd({
 }
 
 /** The stream closed in good order, but the message that every invocation ends with is missing. */
-function incompleteError(about: About, received: number): InvokeError {
+export function incompleteError(about: About, received: number): InvokeError {
   return brokenError(about, "ERR_INCOMPLETE_STREAM", "the stream ended without InvokeComplete", received);
 }
 

@@ -11,6 +11,7 @@ const PRELUDE = `
 import { LambdaClient, InvokeCommand } from "@aws-sdk/client-lambda";
 import { type RequestTrace, sdkInvoker, awsInvoker, createFetch, fetch, formatTarget, handlerInvoker, type Invoker, LambdaRequestsError, parseTarget, Session, InvalidTargetError, ConfigurationError, PayloadTooLargeError, InvokeError, TimeoutError, FunctionError, HTTPError, TooManyRedirectsError, UnsafeRedirectError } from "lambda-requests";
 import { Emulator } from "lambda-requests/emulator";
+import { instrument } from "lambda-requests/opentelemetry";
 import { subscribe } from "node:diagnostics_channel";
 import { alb, albMultiValue, functionUrl, httpApi, restApi } from "lambda-requests/formats";
 interface Order { id: number }

@@ -8,7 +8,12 @@ const file = (name) => fileURLToPath(new URL(`functions/${name}`, import.meta.ur
 let failures = 0;
 
 const emulator = await Emulator.start({
-  functions: { orders: file("express.mjs"), greeter: file("hono.mjs"), broken: file("broken.mjs") },
+  functions: {
+    orders: file("express.mjs"),
+    greeter: file("hono.mjs"),
+    chat: file("chat.mjs"),
+    broken: file("broken.mjs"),
+  },
   // What the functions log is shown below, where it belongs.
   quiet: true,
 });
@@ -18,6 +23,7 @@ console.log("lambda-requests: functions as web servers");
 console.log(`A local Lambda API listens on ${emulator.endpoint}. Behind it:`);
 console.log("  orders   Express behind serverless-http");
 console.log("  greeter  Hono behind hono/aws-lambda");
+console.log("  chat     Hono, streaming server-sent events");
 console.log("  broken   a bare handler that throws\n");
 
 await show("A GET with a query", "GET", "http+lambda://orders/items", { params: { limit: 1 } }, async (r) => {
@@ -93,6 +99,8 @@ await show(
   },
 );
 
+await showStream("An answer that streams, token by token", "http+lambda://chat/ask", { question: "Why?" });
+
 console.log("At most once: a server in between reads a request and drops the connection.");
 console.log("Did the function run? Nobody can know.\n");
 await showLoss("A GET is sent again", "GET", "2 requests arrived; the answer is 200, after 2 attempts");
@@ -124,6 +132,24 @@ async function show(title, method, url, options, check) {
     failures++;
     console.log(`  NOT AS EXPECTED: ${error.message}\n`);
   }
+}
+
+/** Prints each event of a stream when it comes, and how long after the call. */
+async function showStream(title, url, json) {
+  console.log(`# ${title}\n  POST ${url}`);
+  const begin = performance.now();
+  const since = () => `${String(Math.round(performance.now() - begin)).padStart(4)} ms`;
+  const response = await session.post(url, { json, responseStreaming: true });
+  const { status, headers } = response;
+  console.log(`  ${status} ${response.statusText}  ${headers.get("content-type")}, after ${since().trim()}`);
+  let answer = "";
+  for await (const { data } of response.events()) {
+    answer += data;
+    console.log(`  ${since()}  ${JSON.stringify(data)}`);
+  }
+  const wanted = "You asked: Why? A good question.";
+  if (answer !== wanted) failures++;
+  console.log(answer === wanted ? "  as expected\n" : `  NOT AS EXPECTED: ${wanted}\n`);
 }
 
 /** Drops the first connection once a request has come over it; passes the others on. */

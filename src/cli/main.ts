@@ -20,6 +20,7 @@ Options of a request:
   -d, --data TEXT|@FILE|@-     the body, from a file or standard input with @;
                                makes the method POST
   -i, --include                print status and headers, to standard error
+  -S, --stream                 print the body as it comes
       --logs                   print the function's log, to standard error
       --check-status           exit with 3, 4 or 5 for a 3xx, 4xx or 5xx
       --region REGION          default: AWS_REGION, or the profile's

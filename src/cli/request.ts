@@ -1,6 +1,7 @@
 /** `lambda-requests [METHOD] URL`: one request; its body goes to standard output, all else to standard error. */
 import { isUtf8 } from "node:buffer";
 import { readFile } from "node:fs/promises";
+import { TextDecoder } from "node:util";
 import { LambdaResponse } from "../response.ts";
 import { Session } from "../session.ts";
 import { type Io, parseCommandLine, UsageError, write } from "./output.ts";
@@ -13,6 +14,7 @@ export async function request(args: readonly string[], io: Io): Promise<number> 
       header: { type: "string", short: "H", multiple: true, default: [] },
       data: { type: "string", short: "d" },
       include: { type: "boolean", short: "i", default: false },
+      stream: { type: "boolean", short: "S", default: false },
       logs: { type: "boolean", default: false },
       "check-status": { type: "boolean", default: false },
       region: { type: "string" },
@@ -32,18 +34,33 @@ export async function request(args: readonly string[], io: Io): Promise<number> 
     profile: values.profile,
     endpoint: values["endpoint-url"],
     logs: values.logs,
+    responseStreaming: values.stream,
   });
   const response = await session.request(method, url, { headers, ...(body !== undefined && { data: body }) });
   if (values.include) await write(io.stderr, head(response));
-  const bytes = new Uint8Array(await response.arrayBuffer());
-  const type = response.headers.get("content-type") ?? "";
-  if (io.stdout.isTTY && bytes.length > 0 && !isReadable(bytes, type)) {
-    await write(io.stderr, `lambda-requests: ${bytes.length} bytes that are no text; to save them, add > FILE\n`);
-  } else {
-    await write(io.stdout, bytes);
-  }
+  await (values.stream ? writeAsItComes : writeAtOnce)(response, io);
   if (response instanceof LambdaResponse) await write(io.stderr, aftermath(response));
   return values["check-status"] && response.status >= 300 ? Math.floor(response.status / 100) : 0;
+}
+
+async function writeAtOnce(response: Response, { stdout, stderr }: Io): Promise<void> {
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  const type = response.headers.get("content-type") ?? "";
+  if (!stdout.isTTY || bytes.length === 0 || isReadable(bytes, type)) return write(stdout, bytes);
+  await write(stderr, `lambda-requests: ${bytes.length} bytes that are no text; to save them, add > FILE\n`);
+}
+
+async function writeAsItComes(response: Response, { stdout, stderr }: Io): Promise<void> {
+  const type = response.headers.get("content-type") ?? "";
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  for await (const piece of response.body ?? []) {
+    const bytes = piece as Uint8Array;
+    // A stream that is labelled with nothing else may well be text, whose pieces are looked at one by one.
+    if (stdout.isTTY && !isReadablePiece(bytes, type === "application/octet-stream" ? "" : type, decoder)) {
+      return write(stderr, "\nlambda-requests: what comes is no text; to save it, add > FILE\n");
+    }
+    await write(stdout, bytes);
+  }
 }
 
 function readPositionals(positionals: readonly string[], hasBody: boolean): { method: string; url: string } {
@@ -93,6 +110,16 @@ const NO_TEXT =
 /** May a terminal show it? Bytes that are no text can change how it works. */
 function isReadable(bytes: Uint8Array, type: string): boolean {
   return isUtf8(bytes) && !bytes.includes(0) && !NO_TEXT.test(type);
+}
+
+/** The same of a piece that may end within a character. */
+function isReadablePiece(bytes: Uint8Array, type: string, decoder: TextDecoder): boolean {
+  try {
+    decoder.decode(bytes, { stream: true });
+    return !bytes.includes(0) && !NO_TEXT.test(type);
+  } catch {
+    return false;
+  }
 }
 
 function head({ status, statusText, headers }: Response): string {

@@ -1,16 +1,13 @@
 /** The way of a request, from top to bottom. */
-import { type AnswerParts, failureParts, resultParts, unansweredParts } from "./answer.ts";
-import { type CookieAddress, type CookieKeeper, WEB_JAR, withCookies } from "./cookie-header.ts";
+import { type CookieAddress, withCookies } from "./cookie-header.ts";
 import { type CallSignals, type LastingSignal, withDeadline } from "./deadline.ts";
 import { FunctionError, TimeoutError, TooManyRedirectsError } from "./errors.ts";
-import type { HeaderList, ResponseParts } from "./formats/format.ts";
-import { FORMATS } from "./formats/formats.ts";
-import { findHeader, hostOf } from "./formats/headers.ts";
+import type { HeaderList } from "./formats/format.ts";
+import { findHeader } from "./formats/headers.ts";
 import { bodyLimit, makeInvocation } from "./invocation.ts";
-import { describeInvocation, describeOpenInvocation } from "./invocation-info.ts";
 import { abortable } from "./invoke/abortable.ts";
-import { failureAdvice, readFunctionFailure } from "./invoke/function-failure.ts";
-import type { Invocation, InvocationResult, Invoker, Progress, RetryInfo } from "./invoke/invoker.ts";
+import { failureAdvice } from "./invoke/function-failure.ts";
+import type { Invocation, Invoker, Progress } from "./invoke/invoker.ts";
 import { readRetryAfter, startProgress } from "./invoke/retry.ts";
 import { areRequestsTraced, type RequestTrace, traceRequest } from "./invoke/tracing.ts";
 import {
@@ -20,7 +17,7 @@ import {
   type RequestSettings,
   type Settings,
 } from "./options.ts";
-import { type FunctionOrigin, originKey, originOf } from "./origin.ts";
+import { addressOf, fetchFor, type Ground, invokerFor, originAt, type SessionParts } from "./places.ts";
 import { type Hop, type HopRequest, isFunction, locationOf, nextHop, type Place } from "./redirects.ts";
 import {
   type BodyInput,
@@ -33,8 +30,9 @@ import {
   signalAndRedirect,
   TEXT_TYPE,
 } from "./request.ts";
-import { fromWeb, LambdaResponse, toResponse } from "./response.ts";
-import { type StreamedParts, StreamedResponse, toStreamedResponse } from "./streamed-response.ts";
+import { type Delivery, respond } from "./respond.ts";
+import { fromWeb, LambdaResponse } from "./response.ts";
+import { letGo, orLetGo } from "./streamed-response.ts";
 import { type LambdaUrl, parseLambdaUrl, withQualifier } from "./target.ts";
 import { isStream, sendByFetch } from "./web.ts";
 
@@ -55,14 +53,6 @@ export interface Client {
   /** Where the cookies of a URL are kept. */
   addressOf(url: string | URL): Promise<CookieAddress>;
   close(): Promise<void>;
-}
-
-/** What a Session adds to the way of a request. */
-export interface SessionParts {
-  readonly cookies?: CookieKeeper;
-  /** Where a URL goes instead: the longest mounted prefix. */
-  readonly route?: (href: string) => Invoker | typeof globalThis.fetch | undefined;
-  readonly onRetry?: (retry: RetryInfo) => unknown;
 }
 
 /**
@@ -126,12 +116,6 @@ function locate(input: string | URL | Request, schemes: readonly string[]): Lamb
   const url = requestOf(input)?.url;
   if (url === undefined) return parseLambdaUrl(input as string | URL, schemes);
   return URL.canParse(url) ? parseLambdaUrl(new URL(url), schemes) : undefined;
-}
-
-/** What all calls share. */
-interface Ground {
-  readonly settings: Settings;
-  readonly parts: SessionParts;
 }
 
 /** One call of `fetch`: what all of its hops share. */
@@ -297,32 +281,6 @@ async function sendWithCookies(current: Call, hop: Hop<BodyInput>): Promise<Resp
   }
 }
 
-async function addressOf(ground: Ground, place: Place, host?: string): Promise<CookieAddress> {
-  if (!isFunction(place)) return { jar: WEB_JAR, url: place.href };
-  const jar = originKey(await originAt(ground, place));
-  // A caller's own Host, or the name of a function, may be none that a URL can have: `my.fn.1`.
-  const origin = `https://${host ?? hostOf(place.target)}`;
-  return { jar, url: `${URL.canParse(origin) ? origin : "https://function"}${place.path}` };
-}
-
-async function originAt(ground: Ground, url: LambdaUrl): Promise<FunctionOrigin> {
-  return originOf(url.target, await invokerFor(ground, url)?.locate?.(url.target));
-}
-
-/** `undefined` where a mounted `fetch` answers. */
-function invokerFor({ settings, parts }: Ground, { target, href }: LambdaUrl): Invoker | undefined {
-  const route = parts.route?.(href);
-  if (typeof route === "function") return undefined;
-  return route ?? settings.functions.get(target.functionName) ?? settings.invoker;
-}
-
-/** What fetches there; `undefined` where a function is invoked. */
-function fetchFor({ settings, parts }: Ground, place: Place): typeof globalThis.fetch | undefined {
-  const route = parts.route?.(place.href);
-  if (typeof route === "function") return route;
-  return isFunction(place) ? undefined : settings.fetch;
-}
-
 /** One hop: to a function by an invocation, to anywhere else by a `fetch`. */
 async function send(current: Call, place: Place, request: HopRequest<BodyInput>): Promise<Response> {
   const { init, begin, progress, history, outlasting } = current;
@@ -368,15 +326,12 @@ async function sendToFunction(current: Call, url: LambdaUrl, request: ReadReques
 async function invoke(current: Call, invoker: Invoker, invocation: Invocation): Promise<LambdaResponse> {
   const lasting = invocation.responseStreaming ? current.lasting() : undefined;
   try {
-    return await respond(current, invocation, await deliver(current, invoker, invocation, lasting), lasting);
+    return await respond(await deliver(current, invoker, invocation, lasting), invocation, current, lasting);
   } catch (error) {
     lasting?.end();
     throw error;
   }
 }
-
-/** A result, and the milliseconds that it took. */
-type Delivery = readonly [result: InvocationResult, elapsed: number];
 
 /** An event goes out, a result comes back. */
 async function deliver(
@@ -396,62 +351,6 @@ async function deliver(
   const isRead = result?.payload instanceof Uint8Array;
   if (isRead || (lasting !== undefined && result?.prelude !== undefined)) return [result, elapsed];
   throw new TypeError(`the invoker of ${invocation.target.functionName} has to give a result with a payload of bytes`);
-}
-
-/** A result becomes a response. */
-async function respond(
-  { options, settings, signal, history, begin }: Call,
-  { target, request }: Invocation,
-  [result, elapsed]: Delivery,
-  lasting: LastingSignal | undefined,
-): Promise<LambdaResponse> {
-  const { payloadFormat, invocationType } = options;
-  const { maxResponseSize } = settings;
-  const { payload } = result;
-  const functionError =
-    result.functionError !== undefined && payload instanceof Uint8Array
-      ? readFunctionFailure(payload, result.logs)
-      : undefined;
-  const format = FORMATS[payloadFormat];
-  const known = { target, elapsed, payloadFormat, ...(functionError !== undefined && { functionError }) };
-  const parts = partsOf();
-  const isStreamed = !(parts.body instanceof Uint8Array);
-  const open = isStreamed ? describeOpenInvocation(result, known) : undefined;
-  const facts = {
-    request,
-    target,
-    invocation: open?.info ?? describeInvocation(result, known),
-    history: [...history],
-    elapsed: performance.now() - begin,
-  };
-  if (open !== undefined && lasting !== undefined) {
-    return toStreamedResponse(parts as StreamedParts, request.method, facts, { open, lasting, maxResponseSize });
-  }
-  if (!(payload instanceof Uint8Array)) {
-    // Behind a prelude that is no response's: nobody will read it.
-    void payload[Symbol.asyncIterator]().return?.();
-    lasting?.abort(new DOMException("the result is no response", "AbortError"));
-  }
-  lasting?.end();
-  return abortable(toResponse(parts as ResponseParts, request.method, facts, maxResponseSize), signal);
-
-  function partsOf(): AnswerParts {
-    if (invocationType !== "RequestResponse") return unansweredParts(invocationType);
-    return functionError === undefined ? resultParts(format, result, target) : failureParts(format, functionError);
-  }
-}
-
-/** Nobody will read its body: where that streams, it has a connection. */
-function letGo(response: Response): void {
-  if (response instanceof StreamedResponse) void response.body?.cancel().catch(() => undefined);
-}
-
-/** A response that nobody is given, because of what failed behind it. */
-function orLetGo<Result>(work: Promise<Result>, response: Response): Promise<Result> {
-  return work.catch((error: unknown) => {
-    letGo(response);
-    throw error;
-  });
 }
 
 function finish(response: Response, { options }: Call, { to, request }: Hop<BodyInput>, redirects: number): Response {

@@ -76,6 +76,19 @@ export function toStreamedResponse(
   }
 }
 
+/** Nobody will read its body: where that streams, it has a connection. */
+export function letGo(response: Response): void {
+  if (response instanceof StreamedResponse) void response.body?.cancel().catch(() => undefined);
+}
+
+/** A response that nobody is given, because of what failed behind it. */
+export function orLetGo<Result>(work: Promise<Result>, response: Response): Promise<Result> {
+  return work.catch((error: unknown) => {
+    letGo(response);
+    throw error;
+  });
+}
+
 /** A body as the function sends it. */
 interface Received {
   readonly pieces: AsyncGenerator<Uint8Array, void, undefined>;

@@ -1,11 +1,16 @@
-// Builds src/ into dist/.
+// Builds src/ into dist/: beside it first, so that what runs from there misses a moment at most.
 import { spawnSync } from "node:child_process";
-import { chmodSync, rmSync } from "node:fs";
+import { chmodSync, renameSync, rmSync } from "node:fs";
 
-rmSync("dist", { recursive: true, force: true });
-const { status } = spawnSync("node_modules/.bin/tsc", ["-p", "tsconfig.build.json"], {
+const beside = `dist-${process.pid}`;
+const { status } = spawnSync("node_modules/.bin/tsc", ["-p", "tsconfig.build.json", "--outDir", beside], {
   stdio: "inherit",
   shell: process.platform === "win32",
 });
-if (status !== 0) process.exit(status ?? 1);
-chmodSync("dist/cli/main.js", 0o755);
+if (status !== 0) {
+  rmSync(beside, { recursive: true, force: true });
+  process.exit(status ?? 1);
+}
+chmodSync(`${beside}/cli/main.js`, 0o755);
+rmSync("dist", { recursive: true, force: true });
+renameSync(beside, "dist");

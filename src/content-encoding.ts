@@ -31,21 +31,31 @@ export async function decodeContent(
   return decoded;
 }
 
+/** How far a decoder may go. */
+interface DecodeLimit {
+  /** After each coding. */
+  readonly bytes: number;
+  /** Ends decoders that nobody waits for any more. */
+  readonly signal: AbortSignal;
+}
+
 /**
  * The same for bytes that are still to come: whatever can be decoded is given at once, and no more is asked for than is read.
  * Errors of `pieces` come through as they are.
  *
+ * @throws {PayloadTooLargeError} when they are more.
  * @throws {TypeError} when the bytes are not what the header says, or the header says too much.
  */
 export async function* decodeStream(
   pieces: AsyncIterable<Uint8Array>,
   contentEncoding: string,
+  limit: DecodeLimit,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   let decoded = pieces;
   for (const coding of codingsOf(contentEncoding)) {
     const makeDecoder = await decoderOf(coding);
     if (makeDecoder === undefined) break;
-    decoded = decodeOne(decoded, coding, makeDecoder);
+    decoded = decodeOne(decoded, coding, makeDecoder, limit);
   }
   yield* decoded;
 }
@@ -56,8 +66,9 @@ async function* decodeOne(
   pieces: AsyncIterable<Uint8Array>,
   coding: string,
   makeDecoder: MakeDecoder,
+  { bytes, signal }: DecodeLimit,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const { pipeline } = await import("node:stream");
+  const { addAbortSignal, pipeline } = await import("node:stream");
   const iterator = pieces[Symbol.asyncIterator]();
   const first = await iterator.next();
   if (first.done) return;
@@ -71,12 +82,19 @@ async function* decodeOne(
       throw cause;
     }
   }
-  const decoder = makeDecoder(first.value);
+  const decoder = addAbortSignal(signal, makeDecoder(first.value));
   // Its outcome is the decoder's own.
   pipeline(all(), decoder, () => undefined);
+  let size = 0;
   try {
-    yield* decoder as AsyncIterable<Buffer>;
+    for await (const piece of decoder as AsyncIterable<Buffer>) {
+      size += piece.length;
+      checkSize(size, bytes);
+      yield piece;
+    }
   } catch (cause) {
+    signal.throwIfAborted();
+    if (cause instanceof PayloadTooLargeError) throw cause;
     throw broken === undefined ? notSoEncoded(coding, cause) : broken.cause;
   }
 }

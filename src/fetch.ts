@@ -167,11 +167,14 @@ async function followCall(
   const { settings, parts } = ground;
   const { signal: own, redirect = options.redirect } = signalAndRedirect(input, init);
   const progress = startProgress();
-  let place = qualifiedPlace(start, options, init);
-  let method = methodOf(input, init);
-  let isAnswered = false;
+  // In an object of its own: a timer that knows it must not hold the rest of the call as long as it runs.
+  const state: CallState = {
+    ...{ options, progress, isAnswered: false },
+    place: qualifiedPlace(start, options, init),
+    method: methodOf(input, init),
+  };
 
-  return withDeadline(own ?? undefined, options.timeout, onTimeout, async (signals) => {
+  return withDeadline(own ?? undefined, options.timeout, timeoutOf(state), async (signals) => {
     const { signal, outlasting, lasting } = signals;
     const history: LambdaResponse[] = [];
     let current: Call = {
@@ -188,23 +191,24 @@ async function followCall(
       history,
     };
     let hop: Hop<BodyInput> = {
-      to: place,
-      request: await firstRequest(current, place, input, added),
+      to: state.place,
+      request: await firstRequest(current, state.place, input, added),
       leavesFunction: false,
     };
     for (let redirects = 0; ; redirects++) {
       const response = await sendWithCookies(current, hop);
       const location = locationOf(response);
       if (location === undefined || redirect === "manual") {
-        isAnswered = true;
+        state.isAnswered = true;
         return finish(response, current, hop, redirects);
       }
       if (response instanceof LambdaResponse) history.push(response);
       // Its socket is free again: nobody reads what a web page, or a stream, says besides where it leads.
       if (fetchFor(current, hop.to) !== undefined) void response.body?.cancel().catch(() => undefined);
       letGo(response);
-      if (redirect === "error") throw new TypeError(`${method} ${place.href}: redirected, with redirect: "error"`);
-      if (redirects >= options.maxRedirects) throw tooManyRedirects(options, place, method);
+      if (redirect === "error")
+        throw new TypeError(`${state.method} ${state.place.href}: redirected, with redirect: "error"`);
+      if (redirects >= options.maxRedirects) throw tooManyRedirects(options, state.place, state.method);
       const host = findHeader(hop.request.headers, "host");
       const rules = {
         ...settings,
@@ -213,28 +217,41 @@ async function followCall(
       };
       hop = await nextHop(hop, { status: response.status, location, host }, rules);
       if (isStream(hop.request.body)) {
-        throw new TypeError(`${method} ${place.href}: redirected, and a stream can't be sent twice`);
+        throw new TypeError(`${state.method} ${state.place.href}: redirected, and a stream can't be sent twice`);
       }
       if (hop.leavesFunction) current = { ...current, options: forAnotherFunction(options, settings.request) };
       // The qualifier of an option is in no URL that a redirect could be relative to.
       const named = isFunction(hop.to) && hop.to.target.qualifier !== undefined;
-      place = named ? hop.to : qualifiedPlace(hop.to, current.options, init);
-      method = hop.request.method;
-      hop = { ...hop, to: place };
+      state.place = named ? hop.to : qualifiedPlace(hop.to, current.options, init);
+      state.method = hop.request.method;
+      hop = { ...hop, to: state.place };
     }
   });
+}
 
-  function onTimeout(): TimeoutError {
+/** How far a call has come, as an error has to say it. */
+interface CallState {
+  readonly options: RequestSettings;
+  readonly progress: Progress;
+  place: Place;
+  method: string;
+  /** Has the caller a response, whose body may still be on its way? */
+  isAnswered: boolean;
+}
+
+function timeoutOf(state: CallState): () => TimeoutError {
+  return () => {
+    const { options, progress, place, method, isAnswered } = state;
     const mayHaveRun = progress.sent || progress.mayHaveRun;
-    const state = isFunction(place) ? `; ${mayHaveRun ? "the function may still be running" : "nothing was sent"}` : "";
+    const outcome = mayHaveRun ? "the function may still be running" : "nothing was sent";
     const what = isAnswered ? "the answer was not complete" : "no answer";
-    return new TimeoutError(`${what} within ${options.timeout} ms${state}`, {
+    return new TimeoutError(`${what} within ${options.timeout} ms${isFunction(place) ? `; ${outcome}` : ""}`, {
       outcome: mayHaveRun ? "unknown" : "not-started",
       attempts: Math.max(progress.attempts, 1),
       request: { method, url: place.href },
       ...(isFunction(place) && { target: place.target }),
     });
-  }
+  };
 }
 
 /** The request as the caller gave it; its body read, where it becomes an event. */
@@ -307,7 +324,10 @@ async function sendToFunction(current: Call, url: LambdaUrl, request: ReadReques
   const { retry, repeatable, target, request: summary } = invocation;
   const invoker = invokerFor(current, url) as Invoker;
   for (let taken = 0; ; ) {
-    const response = await invoke(current, invoker, invocation);
+    const before = progress.attempts;
+    const response = await invoke(current, invoker, invocation).finally(() => {
+      if (trace !== undefined) trace.attempts += progress.attempts - before;
+    });
     if (retry === undefined || !repeatable || !retry.statuses.includes(response.status)) {
       settings.retries.refund(taken);
       return response;
@@ -335,7 +355,7 @@ async function invoke(current: Call, invoker: Invoker, invocation: Invocation): 
 
 /** An event goes out, a result comes back. */
 async function deliver(
-  { progress, options, signal: ofCall, trace }: Call,
+  { progress, options, signal: ofCall }: Call,
   invoker: Invoker,
   invocation: Invocation,
   lasting: LastingSignal | undefined,
@@ -347,7 +367,6 @@ async function deliver(
   const elapsed = performance.now() - sent;
   progress.sent = false;
   progress.mayHaveRun ||= options.invocationType !== "DryRun";
-  if (trace !== undefined) trace.attempts += result?.attempts ?? 1;
   const isRead = result?.payload instanceof Uint8Array;
   if (isRead || (lasting !== undefined && result?.prelude !== undefined)) return [result, elapsed];
   throw new TypeError(`the invoker of ${invocation.target.functionName} has to give a result with a payload of bytes`);

@@ -38,6 +38,7 @@ export type {
   InvocationResult,
   InvocationType,
   Invoker,
+  PayloadIterator,
   PayloadStream,
   Progress,
   RetryInfo,

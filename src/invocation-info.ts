@@ -39,8 +39,8 @@ export interface InvocationInfo {
   readonly durableExecutionArn?: string;
   /**
    * The same, when all of it is known: of a streamed response, `logs`, `report` and the last `elapsed` come with the end of
-   * its body, which has to be read for that. Rejects with what the body fails with, or with an `AbortError` when it is
-   * cancelled.
+   * its body, which has to be read for that. Rejects when the invocation failed after its response had begun, when its end is
+   * not known, and with an `AbortError` when the body is cancelled.
    */
   readonly completed: Promise<InvocationInfo>;
 }

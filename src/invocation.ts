@@ -54,7 +54,8 @@ export function makeInvocation(
     // To ask twice whether one may invoke a function does not run it, and neither does a name that an execution has.
     repeatable: invocationType === "DryRun" || executionName !== undefined || unsafe || isRepeatable(request),
     progress,
-    ...(responseStreaming && { responseStreaming }),
+    // What is queued, or only asked, has no answer to stream.
+    ...(responseStreaming && invocationType === "RequestResponse" && { responseStreaming }),
     ...(context !== undefined && { clientContext: context }),
     ...(tenantId !== undefined && { tenantId }),
     ...(executionName !== undefined && { durableExecutionName: executionName }),

@@ -326,7 +326,8 @@ export function mergeRequestOptions(settings: RequestSettings, options: RequestO
     retry: retry === undefined ? settings.retry : mergeRetry(settings.retry, retry),
     followTo: followTo === undefined ? settings.followTo : followTo.map(parseFunctionPattern),
   };
-  if (merged.responseStreaming && (merged.durable || merged.durableExecutionName !== undefined)) {
+  const isStreamed = merged.responseStreaming && merged.invocationType === "RequestResponse";
+  if (isStreamed && (merged.durable || merged.durableExecutionName !== undefined)) {
     throw new ConfigurationError(
       "Lambda streams no response of a durable function: leave out responseStreaming, or durable",
     );

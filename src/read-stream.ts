@@ -12,6 +12,8 @@ export interface ServerSentEvent {
 
 type Body = ReadableStream<Uint8Array>;
 
+const MAX_FEED = 4 * 1024;
+
 /** An event that the end of the stream cuts off is dropped, as the standard has it. */
 export async function* readEvents(body: Body): AsyncGenerator<ServerSentEvent, void, undefined> {
   // Loaded here because few bodies are event streams.
@@ -19,11 +21,14 @@ export async function* readEvents(body: Body): AsyncGenerator<ServerSentEvent, v
   let events: EventSourceMessage[] = [];
   const parser = createParser({ onEvent: (event) => void events.push(event) });
   for await (const text of readText(body)) {
-    parser.feed(text);
-    const complete = events;
-    events = [];
-    for (const { data, event, id } of complete) {
-      yield { data, ...(event !== undefined && { event }), ...(id !== undefined && { id }) };
+    // In slices: at each of its lines, the parser may look for the next carriage return through all that it has.
+    for (let start = 0; start < text.length; start += MAX_FEED) {
+      parser.feed(text.slice(start, start + MAX_FEED));
+      const complete = events;
+      events = [];
+      for (const { data, event, id } of complete) {
+        yield { data, ...(event !== undefined && { event }), ...(id !== undefined && { id }) };
+      }
     }
   }
 }

@@ -6,6 +6,7 @@ import { SessionCookies } from "./cookies.ts";
 import { ConfigurationError, HTTPError, InvokeError } from "./errors.ts";
 import { type Client, createClient, type LambdaFetch, type LambdaUrlText } from "./fetch.ts";
 import { findHeader } from "./formats/headers.ts";
+import { isUnroutable } from "./invoke/aws-error.ts";
 import type { Invoker } from "./invoke/invoker.ts";
 import { checkOptionNames } from "./invoke/option-names.ts";
 import { retryInvoker } from "./invoke/retry.ts";
@@ -265,7 +266,9 @@ export class Session {
       await this.#client.send(href, { ...(signal && { signal }), lambda: { ...options, ...dryRun } });
       return true;
     } catch (error) {
-      if (error instanceof InvokeError && error.code === "AccessDeniedException") return false;
+      if (error instanceof InvokeError && error.code === "AccessDeniedException") {
+        if (!isUnroutable(error.message)) return false;
+      }
       throw error;
     }
   }

@@ -2,7 +2,7 @@
 import type { AnswerParts } from "./answer.ts";
 import { checkSize, decodeStream } from "./content-encoding.ts";
 import type { LastingSignal } from "./deadline.ts";
-import { FunctionError, sentences } from "./errors.ts";
+import { FunctionError, InvokeError, sentences } from "./errors.ts";
 import type { OpenInvocation } from "./invocation-info.ts";
 import { listenForAbort } from "./invoke/abortable.ts";
 import { endFailure, failureAdvice, readFunctionFailure } from "./invoke/function-failure.ts";
@@ -28,9 +28,11 @@ type FailedEnd = InvocationEnd & { readonly functionError: string };
 
 // Bytes to read ahead, so that a short body is over, and its connection free, even if nobody does.
 const READ_AHEAD = 64 * 1024;
+// How long a body that nobody is to read may take, before its connection is worth less than a new one.
+const PATIENCE_MS = 1_000;
 
-/** So that it can be told from one whose bytes are all here. */
-export class StreamedResponse extends LambdaResponse {}
+/** A response whose body is on its way, by the name that a dump of it shows. */
+class StreamedResponse extends LambdaResponse {}
 
 /** The response that has begun. Its body errors where the function, or what lies between, breaks off. */
 export function toStreamedResponse(
@@ -38,28 +40,45 @@ export function toStreamedResponse(
   method: string,
   facts: ResponseFacts,
   { open, lasting, maxResponseSize }: Ending & { readonly maxResponseSize: number },
-): StreamedResponse {
+): LambdaResponse {
   const init = responseInit(status, headers);
   const received = receive(body, { open, lasting }, failedMidway);
   const isUnseen = hasNoBody(method, status);
-  const response = new StreamedResponse(isUnseen ? null : streamOf(decoded(), received.giveUp, lasting), init, facts);
-  if (isUnseen) void readUnseen(received);
+  const response = new StreamedResponse(isUnseen ? null : streamOf(decoded(), received, lasting), init, facts);
+  if (isUnseen) void received.readRest();
   // Weakly, for what is received must not hold a response that nobody else does.
   const held = new WeakRef(response);
+  receptions.set(response, received);
   return response;
 
   async function* decoded(): AsyncGenerator<Uint8Array, void, undefined> {
     const encoding = init.headers.get("content-encoding");
+    const limit = { bytes: maxResponseSize, signal: received.signal };
     let size = 0;
     try {
-      for await (const piece of encoding === null ? received.pieces : decodeStream(received.pieces, encoding)) {
+      for await (const piece of encoding === null
+        ? received.pieces()
+        : decodeStream(received.pieces(), encoding, limit)) {
         size += piece.length;
         checkSize(size, maxResponseSize);
-        yield piece;
+        // A copy: whoever takes the memory of a piece over, as a transfer does, must not take its neighbours'.
+        yield new Uint8Array(piece);
       }
+      if (encoding === null) checkWhole(size);
+      // A coding may end before its stream does.
+      else void received.readRest();
     } catch (error) {
       throw readingError(error, facts);
     }
+  }
+
+  /** A function may be cut off in its own process, by a framework that ends its stream in good order. */
+  function checkWhole(size: number): void {
+    const said = init.headers.get("content-length");
+    if (said === null || !/^\d+$/.test(said) || size >= Number(said)) return;
+    throw new InvokeError(`the function said content-length: ${said}, but its body ended after ${size} bytes`, {
+      ...{ code: "ERR_INCOMPLETE_STREAM", outcome: "completed", request: facts.request, target: facts.target },
+    });
   }
 
   function failedMidway({ functionError, errorDetails = "", logs }: FailedEnd, size: number): FunctionError {
@@ -76,9 +95,12 @@ export function toStreamedResponse(
   }
 }
 
-/** Nobody will read its body: where that streams, it has a connection. */
+/** Responses by what is received of them. */
+const receptions = new WeakMap<Response, Received>();
+
+/** Nobody may ever read its body: where that streams and is not over, it has a connection to be let go. */
 export function letGo(response: Response): void {
-  if (response instanceof StreamedResponse) void response.body?.cancel().catch(() => undefined);
+  if (receptions.get(response)?.isOver() === false) void response.body?.cancel().catch(() => undefined);
 }
 
 /** A response that nobody is given, because of what failed behind it. */
@@ -91,9 +113,15 @@ export function orLetGo<Result>(work: Promise<Result>, response: Response): Prom
 
 /** A body as the function sends it. */
 interface Received {
-  readonly pieces: AsyncGenerator<Uint8Array, void, undefined>;
+  pieces(): AsyncGenerator<Uint8Array, void, undefined>;
+  /** Reads on for the end, which has the log, though nobody is to see what comes before it; not for long. */
+  readRest(): Promise<void>;
   /** Nobody waits for the rest: the connection is closed, whatever it is waiting for. */
   giveUp(reason: unknown): void;
+  /** Is there nothing more to come? */
+  isOver(): boolean;
+  /** Aborted when it is given up. */
+  readonly signal: AbortSignal;
 }
 
 function receive(
@@ -102,47 +130,67 @@ function receive(
   failedMidway: (end: FailedEnd, size: number) => FunctionError,
 ): Received {
   const iterator = body[Symbol.asyncIterator]();
+  const given = new AbortController();
+  let size = 0;
   let isOver = false;
 
+  /** `undefined` behind the last. */
+  async function next(): Promise<Uint8Array | undefined> {
+    if (isOver) return undefined;
+    const { done, value } = await iterator.next().catch((error: unknown) => {
+      isOver = true;
+      open.fail(error);
+      throw error;
+    });
+    lasting.signal.throwIfAborted();
+    if (!done) {
+      size += value.length;
+      return value;
+    }
+    isOver = true;
+    const end: InvocationEnd = value || {};
+    const { functionError } = end;
+    const error = functionError === undefined ? undefined : failedMidway({ ...end, functionError }, size);
+    open.end(end, error);
+    if (error !== undefined) throw error;
+    return undefined;
+  }
+
   async function* pieces(): AsyncGenerator<Uint8Array, void, undefined> {
-    let size = 0;
-    for (;;) {
-      const next = await iterator.next().catch((error: unknown) => {
-        over(error);
-        throw error;
-      });
-      lasting.signal.throwIfAborted();
-      if (next.done) {
-        const end = next.value ?? {};
-        const { functionError } = end;
-        const error = functionError === undefined ? undefined : failedMidway({ ...end, functionError }, size);
-        isOver = true;
-        open.end(end, error);
-        lasting.end();
-        if (error !== undefined) throw error;
-        return;
-      }
-      size += next.value.length;
+    for (let piece = await next(); piece !== undefined; piece = await next()) {
       // A stream of the web's takes no piece to be empty.
-      if (next.value.length > 0) yield next.value;
+      if (piece.length > 0) yield piece;
     }
   }
 
-  function over(reason: unknown): void {
+  function stop(reason: unknown): void {
+    if (isOver) return;
     isOver = true;
+    void Promise.resolve(iterator.return?.()).catch(() => undefined);
     open.fail(reason);
-    lasting.end();
   }
 
   function giveUp(reason: unknown): void {
-    if (isOver) return;
-    // The one ends a wait for the next piece, the other what only stops between two.
-    lasting.abort(reason);
-    void Promise.resolve(iterator.return?.()).catch(() => undefined);
-    over(reason);
+    given.abort(reason);
+    // An invoker of a user's own may hear of this sooner than of the iterator's end.
+    if (!isOver) lasting.abort(reason);
+    stop(reason);
+    lasting.end();
   }
 
-  return { pieces: pieces(), giveUp };
+  async function readRest(): Promise<void> {
+    const before = size;
+    const late = setTimeout(() => stop(unread()), PATIENCE_MS).unref();
+    try {
+      while ((await next()) !== undefined) if (size - before > READ_AHEAD) stop(unread());
+    } catch {
+      // `invocation.completed` says it to those who ask.
+    }
+    clearTimeout(late);
+    lasting.end();
+  }
+
+  return { pieces, readRest, giveUp, isOver: () => isOver, signal: given.signal };
 }
 
 /** As the platform does with those of its own, a body that nobody holds any more is given up. */
@@ -150,10 +198,10 @@ const forgotten = new FinalizationRegistry<Received["giveUp"]>((giveUp) => giveU
 
 function streamOf(
   source: AsyncGenerator<Uint8Array, void, undefined>,
-  giveUp: Received["giveUp"],
-  { signal }: LastingSignal,
+  { giveUp }: Received,
+  { signal, end }: LastingSignal,
 ): ReadableStream<Uint8Array> {
-  const next = readAhead(source, READ_AHEAD);
+  const next = readAhead(source, READ_AHEAD, end);
   let forget = (): void => undefined;
   const finish = (): void => {
     forget();
@@ -190,19 +238,6 @@ function streamOf(
   );
   forgotten.register(stream, giveUp, next);
   return stream;
-}
-
-/** Of a body that nobody is to see (HEAD), what may stand before its end, which has the log. */
-async function readUnseen({ pieces, giveUp }: Received): Promise<void> {
-  let size = 0;
-  try {
-    for await (const piece of pieces) {
-      size += piece.length;
-      if (size > READ_AHEAD) return giveUp(unread());
-    }
-  } catch {
-    // `invocation.completed` says it to those who ask.
-  }
 }
 
 function unread(): DOMException {

@@ -279,3 +279,27 @@ test("what a request says of its function is not said to another one; what the s
   expect(lambda.heads.map((head) => head.match(headerNames)?.length ?? 0)).toEqual([3, 0, 3, 3]);
   lambda.close();
 });
+
+test("what is not streamed may be durable, though the session streams", async () => {
+  const lambda = await faultyLambda(answers("202", true, http(202, {}, "")));
+  await using session = new Session({ endpoint: lambda.endpoint, region: "us-east-1", responseStreaming: true });
+  const options = { invocationType: "Event", durableExecutionName: "order-1" } as const;
+  expect((await session.post(URL_OF_APP, options)).status).toBe(202);
+  expect(lambda.heads[0]).toMatch(/^POST \/2015-03-31\/functions\/app\/invocations HTTP/);
+  lambda.close();
+});
+
+test("an endpoint whose path is none of Lambda's is no missing permission", async () => {
+  const Message = "Unable to determine service/operation name to be authorized";
+  const body = `<AccessDeniedException><Message>${Message}</Message></AccessDeniedException>`;
+  const lambda = await faultyLambda(answers("403", false, http(403, {}, body)));
+  await using session = new Session({ endpoint: lambda.endpoint, region: "us-east-1" });
+  await expect(session.mayInvoke(URL_OF_APP)).rejects.toThrow(
+    /path of the call is none of Lambda's: check the endpoint/,
+  );
+  await expect(session.get(URL_OF_APP)).rejects.toMatchObject({
+    code: "AccessDeniedException",
+    outcome: "not-started",
+  });
+  lambda.close();
+});

@@ -245,3 +245,24 @@ test("pages of the web are not told of", async () => {
   await session.get("https://example.com/");
   expect(names).toEqual([]);
 });
+
+test("how often a call was sent, whatever it came to", async () => {
+  const { messages } = listen();
+  const again = await faultyLambda(
+    result({ statusCode: 503 }),
+    result({ statusCode: 503 }),
+    result({ statusCode: 200 }),
+  );
+  const lost = await faultyLambda(breaks("lost", true));
+  const retry = { maxDelay: 0, statuses: [503] };
+  await using first = new Session({ ...fast, endpoint: again.endpoint, retry });
+  await using second = new Session({ ...fast, endpoint: lost.endpoint });
+  await first.get(ORDERS);
+  await second.get(ORDERS).catch(() => undefined);
+  const calls = messages
+    .filter(({ name }) => name === "request asyncEnd")
+    .map(({ message }) => message as RequestTrace);
+  expect(calls.map(({ attempts }) => attempts)).toEqual([3, 3]);
+  again.close();
+  lost.close();
+});

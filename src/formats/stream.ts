@@ -36,6 +36,8 @@ export function writeFrame(prelude: object, body: Uint8Array): Uint8Array {
   return Buffer.concat([Buffer.from(JSON.stringify(prelude)), DELIMITER, body]);
 }
 
+const MANY = 1024;
+
 /** A result that comes in pieces, and is no JSON alone: what its body begins with, and the prelude, if it has one. */
 export type FrameStart = Pick<Frame, "body"> & Partial<Frame>;
 
@@ -55,19 +57,27 @@ export function createFrameReader(): FrameReader {
   const scan = createJsonScan();
   const pieces: Uint8Array[] = [];
   let size = 0;
-  let jsonEnd: number | undefined;
+  let loose = 0;
+  /** Where the bytes can't go on as JSON. */
+  let jsonStop: number | undefined;
   const bytes = (): Uint8Array => (pieces.length === 1 ? (pieces[0] as Uint8Array) : Buffer.concat(pieces));
   return {
     bytes,
     read(piece) {
+      if (piece.length === 0) return undefined;
       pieces.push(piece);
-      const stop = jsonEnd === undefined ? scan(piece) : undefined;
-      if (stop !== undefined) jsonEnd = size + stop;
+      // A million pieces of a byte each would take a hundred times their memory.
+      if (++loose === MANY) {
+        pieces.push(Buffer.concat(pieces.splice(-MANY)));
+        loose = 0;
+      }
+      const stop = jsonStop === undefined ? scan(piece) : undefined;
+      if (stop !== undefined) jsonStop = size + stop;
       size += piece.length;
-      if (jsonEnd === undefined) return size > MAX_RESULT ? { body: bytes() } : undefined;
+      if (jsonStop === undefined) return size > MAX_RESULT ? { body: bytes() } : undefined;
       const all = bytes();
-      const delimiter = all.subarray(jsonEnd, jsonEnd + DELIMITER.length);
-      if (jsonEnd > MAX_PRELUDE || delimiter.some((byte) => byte !== 0)) return { body: all };
+      const delimiter = all.subarray(jsonStop, jsonStop + DELIMITER.length);
+      if (jsonStop > MAX_PRELUDE || delimiter.some((byte) => byte !== 0)) return { body: all };
       return delimiter.length < DELIMITER.length ? undefined : (readFrame(all) ?? { body: all });
     },
   };

@@ -113,7 +113,9 @@ function describe(
 }
 
 function whatToDo({ code, message, reason, isLambdas }: AwsError, invocation: Invocation, region: string): string {
-  if (code === "AccessDeniedException") return permissionAdvice(message, invocation, region);
+  if (code === "AccessDeniedException") {
+    return isUnroutable(message) ? UNROUTABLE_ADVICE : permissionAdvice(message, invocation, region);
+  }
   // Emulators mostly don't have that path.
   if (!isLambdas && isStreamed(invocation)) {
     return "Does the endpoint know InvokeWithResponseStream? Without the option responseStreaming, Invoke is called.";
@@ -121,6 +123,13 @@ function whatToDo({ code, message, reason, isLambdas }: AwsError, invocation: In
   if (!/TooLargeException$/.test(code)) return adviceFor(code, reason);
   const { payload, invocationType } = invocation;
   return `The event has ${payload.length} bytes, and Lambda takes ${maxEvent(invocationType)} of this kind. ${adviceFor(code, reason)}`;
+}
+
+const UNROUTABLE_ADVICE = "The path of the call is none of Lambda's: check the endpoint.";
+
+/** A refusal that has the name of a missing permission, and is about a path that AWS does not know. */
+export function isUnroutable(message: string): boolean {
+  return message.includes("Unable to determine service/operation name");
 }
 
 /** Which action on which ARN. */

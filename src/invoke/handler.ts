@@ -1,13 +1,13 @@
 /** A Lambda handler in this process, as an {@link Invoker}: for tests and local work, with what AWS would give it. */
 import { randomUUID } from "node:crypto";
 import { finished } from "node:stream/promises";
-import { types } from "node:util";
 import { ConfigurationError } from "../errors.ts";
 import { MAX_RESULT } from "../formats/stream.ts";
 import { functionArn, type Target } from "../target.ts";
 import { abortable } from "./abortable.ts";
 import { defineAwslambda, isStreaming } from "./awslambda.ts";
 import { type InvocationLog, logLine, startLog } from "./handler-log.ts";
+import { errorPayload, isThenable, toJson } from "./handler-result.ts";
 import type { Invocation, InvocationEnd, InvocationResult, Invoker } from "./invoker.ts";
 import { parseObject } from "./json.ts";
 import { checkOptionNames } from "./option-names.ts";
@@ -110,6 +110,7 @@ interface RunOptions {
   readonly requestId?: string;
 }
 
+/** Runs a handler once, whatever the invocation's type. */
 async function runInvocation(
   handler: Handler,
   invocation: Invocation,
@@ -129,8 +130,7 @@ async function runInvocation(
   }
   const answer = await running
     .capture(() => callHandler(handler, running.readEvent(), running.context))
-    .then(toJson)
-    .then(checkSize)
+    .then((result) => checkSize(Buffer.from(toJson(result))))
     .catch((error: unknown) => ({ payload: Buffer.from(running.failed(error)), functionError: "Unhandled" }));
   return { ...running.facts, ...answer, ...running.finish() };
 }
@@ -194,7 +194,7 @@ async function runStreaming(handler: Handler, stream: ResponseStream, running: R
   } catch (error) {
     const errorDetails = running.failed(error);
     // Behind the end of an answer, AWS's runtime can say no more than in its log.
-    if (stream.writableEnded) return ended.then(running.finish, running.finish);
+    if (stream.writableEnded && !stream.destroyed) return ended.then(running.finish, running.finish);
     stream.close();
     return { functionError: "Unhandled", errorDetails, ...running.finish() };
   }
@@ -209,23 +209,9 @@ function callHandler(handler: Handler, event: unknown, context: HandlerContext):
     Object.assign(context, { done: callback, fail: reject, succeed: resolve });
     const run = handler as (event: unknown, context: HandlerContext, callback: unknown) => unknown;
     const returned = run(event, context, callback);
-    if (types.isPromise(returned) || isThenable(returned)) returned.then(resolve, reject);
+    if (isThenable(returned)) returned.then(resolve, reject);
     else if (returned !== undefined || handler.length < 3) resolve(returned);
   });
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === "function";
-}
-
-function toJson(value: unknown): Uint8Array {
-  let json: string | undefined;
-  try {
-    json = JSON.stringify(value === undefined ? null : value);
-  } catch (cause) {
-    throw new Error("Unable to stringify response body", { cause });
-  }
-  return Buffer.from(json ?? "null");
 }
 
 function checkSize(payload: Uint8Array): { payload: Uint8Array; functionError?: string } {
@@ -235,24 +221,6 @@ function checkSize(payload: Uint8Array): { payload: Uint8Array; functionError?: 
     errorMessage: `Response payload size exceeded maximum allowed payload size (${MAX_RESULT} bytes).`,
   };
   return { payload: Buffer.from(JSON.stringify(failure)), functionError: "Unhandled" };
-}
-
-/** What Lambda's Node.js runtime makes of a thrown value, as JSON. */
-function errorPayload(error: unknown): string {
-  try {
-    if (types.isNativeError(error) || error instanceof Error) {
-      const { name, message, stack = "" } = error;
-      return JSON.stringify({ errorType: name, errorMessage: message, trace: stack.split("\n") });
-    }
-    return JSON.stringify({ errorType: typeof error, errorMessage: String(error), trace: [] });
-  } catch {
-    return JSON.stringify({
-      errorType: "handled",
-      errorMessage:
-        "callback called with Error argument, but there was a problem while retrieving one or more of its message, " +
-        "name, and stack",
-    });
-  }
 }
 
 function makeContext(

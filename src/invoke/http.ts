@@ -150,18 +150,12 @@ function exchange<Result>(
   { wire, agent, signal, onSend, connectTimeout, underWay }: Exchange,
   receive: (response: IncomingMessage, reading: Reading) => Result | Promise<Result>,
 ): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    if (signal?.aborted) return reject(signal.reason);
-    const secure = wire.protocol === "https:";
-    const { hostname, port, method, path, headers, body } = wire;
-    const request: ClientRequest = (secure ? httpsRequest : httpRequest)({
-      agent,
-      hostname,
-      port,
-      method,
-      path,
-      headers,
-    });
+  if (signal?.aborted) return Promise.reject(signal.reason);
+  const secure = wire.protocol === "https:";
+  const { hostname, port, method, path, headers } = wire;
+  const options = { agent, hostname, port, method, path, headers };
+  const request: ClientRequest = (secure ? httpsRequest : httpRequest)(options);
+  const answer = new Promise<Result>((resolve, reject) => {
     let sent = false;
     let connecting: NodeJS.Timeout | undefined;
     let ended: { readonly reason: unknown } | undefined;
@@ -223,8 +217,10 @@ function exchange<Result>(
       if (hint !== undefined) keepAliveHints.set(response.socket, String(hint));
       Promise.resolve(receive(response, { errorOf, finish })).then(resolve, onError);
     });
-    request.end(body);
   });
+  // Out here, for what the promise's functions hold stays as long as a body that streams.
+  request.end(wire.body);
+  return answer;
 }
 
 async function readWhole(response: IncomingMessage, { finish }: Reading): Promise<WireResponse> {

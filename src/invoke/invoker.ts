@@ -40,7 +40,10 @@ export interface Invocation {
   readonly clientContext?: string;
   /** The tenant whose execution environment a tenant-isolated function runs in. */
   readonly tenantId?: string;
-  /** Of a durable function: a second invocation of the same name gives what the first one came to. */
+  /**
+   * Of a durable function: a second invocation of the same name gives what the first one came to. An invoker has to send it,
+   * or to refuse the call, for `repeatable` stands on it.
+   */
   readonly durableExecutionName?: string;
   /** Does it do no harm if the function runs twice? Default: `false`. */
   readonly repeatable?: boolean;
@@ -124,8 +127,12 @@ export interface InvocationResult {
  * the {@link InvocationEnd}; it throws an `InvokeError` when the rest is lost, and `return()` ends the connection.
  */
 export interface PayloadStream {
-  [Symbol.asyncIterator](): AsyncIterator<Uint8Array, InvocationEnd | undefined>;
+  [Symbol.asyncIterator](): PayloadIterator;
 }
+
+/** Gives the bytes of a result as they come. */
+// biome-ignore lint/suspicious/noConfusingVoidType: what a generator returns that returns nothing
+export type PayloadIterator = AsyncIterator<Uint8Array, InvocationEnd | undefined | void>;
 
 /** What is known only when the last byte of a {@link PayloadStream} is here. */
 export interface InvocationEnd {

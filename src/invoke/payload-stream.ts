@@ -7,7 +7,7 @@ import { networkError, oneLine } from "./aws-error.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { decodeMessages, EventStreamError, type Message } from "./event-stream.ts";
 import { NetworkError } from "./http.ts";
-import type { Invocation, InvocationEnd, PayloadStream } from "./invoker.ts";
+import type { Invocation, InvocationEnd, PayloadIterator, PayloadStream } from "./invoker.ts";
 import { parseObject } from "./json.ts";
 import type { OpenBody } from "./open-body.ts";
 
@@ -20,7 +20,7 @@ type About = Pick<Invocation, "request" | "target">;
  */
 export function readPayload(about: About, endpoint: Endpoint, body: OpenBody): PayloadStream {
   const chunks = readChunks(about, endpoint, body);
-  const iterator: AsyncIterator<Uint8Array, InvocationEnd | undefined> = {
+  const iterator: PayloadIterator = {
     next: () => chunks.next(),
     async return() {
       // By itself, for a generator that waits, or has not begun, hears nothing of this.

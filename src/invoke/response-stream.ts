@@ -1,7 +1,7 @@
 /** Where a function that streams writes in this process, and how that is read: at once, or as it comes. */
 import { Writable } from "node:stream";
 import { abortable, listenForAbort } from "./abortable.ts";
-import type { InvocationEnd, PayloadStream } from "./invoker.ts";
+import type { InvocationEnd, PayloadIterator, PayloadStream } from "./invoker.ts";
 
 /** Where a streaming function writes its answer, no faster than it is taken. */
 export class ResponseStream extends Writable {
@@ -76,7 +76,7 @@ export function payloadOf(
 ): PayloadStream {
   const stop = (): void => void stream.destroy();
   const forget = signal && listenForAbort(signal, stop);
-  const iterator: AsyncIterator<Uint8Array, InvocationEnd | undefined> = {
+  const iterator: PayloadIterator = {
     async next() {
       const piece = await abortable(stream.take(), signal);
       if (piece !== undefined) return { done: false, value: piece };

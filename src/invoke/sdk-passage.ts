@@ -1,4 +1,5 @@
 /** One command on its way through a client of AWS's SDK: it is let out once, and seen at the wire. */
+import { ConfigurationError } from "../errors.ts";
 import type { NetworkError, WireResponse } from "./http.ts";
 import { type Invocation, isStreamed } from "./invoker.ts";
 import type { Body } from "./open-body.ts";
@@ -42,6 +43,7 @@ export function watch(command: { readonly middlewareStack: object }, invocation:
   };
   const showFailure = (next: Next): Next => {
     passage.begun = true;
+    if (invocation.progress !== undefined) invocation.progress.sent = false;
     return (args) =>
       next(args).catch((error: unknown) => {
         throw failure ?? error;
@@ -60,8 +62,26 @@ export function watch(command: { readonly middlewareStack: object }, invocation:
   return passage;
 }
 
+type Headers = Readonly<Record<string, string | undefined>>;
+
+/**
+ * An SDK that does not know a field leaves it out. Without its name, a durable execution would not be safe to repeat; without
+ * its tenant, a call would be another one.
+ */
+function checkSent({ tenantId, durableExecutionName, request, target }: Invocation, headers: Headers): void {
+  for (const [what, value] of [
+    ["x-amz-durable-execution-name", durableExecutionName],
+    ["x-amz-tenant-id", tenantId],
+  ] as const) {
+    if (value === undefined || headers[what] === value) continue;
+    const message = `this version of @aws-sdk/client-lambda, or its middleware, leaves out ${what}; update it. Nothing was sent`;
+    throw new ConfigurationError(message, { request, target });
+  }
+}
+
 async function exchange(passage: Passage, args: Parameters<Next>[0], send: Next): Promise<Awaited<ReturnType<Next>>> {
   const { invocation } = passage;
+  checkSent(invocation, (args.request as { readonly headers?: Headers }).headers ?? {});
   passage.request = args.request as NonNullable<Passage["request"]>;
   if (invocation.progress !== undefined) invocation.progress.sent = true;
   try {

@@ -55,6 +55,8 @@ export function sdkInvoker(client: SdkClient): Invoker {
       const passage = watch(command, invocation);
       const clockOffset = client.config?.systemClockOffset ?? 0;
       signal?.throwIfAborted();
+      // Until it is seen at the wire: a client that makes a command of its own of ours is not seen there.
+      if (progress !== undefined) progress.sent = true;
       try {
         // Options, even without a signal: without any, a client with `cacheMiddleware` keeps this command's middleware.
         const sending = client.send(command, signal === undefined ? {} : { abortSignal: signal });
@@ -120,6 +122,11 @@ function makeCommand({ InvokeCommand, InvokeWithResponseStreamCommand }: Sdk, in
     ...(clientContext !== undefined && { ClientContext: clientContext }),
     ...(tenantId !== undefined && { TenantId: tenantId }),
   };
+  if (isStreamed(invocation) && InvokeWithResponseStreamCommand === undefined) {
+    throw new ConfigurationError("this version of @aws-sdk/client-lambda can't stream responses; update it", {
+      ...{ request: invocation.request, target },
+    });
+  }
   if (isStreamed(invocation)) return new InvokeWithResponseStreamCommand(input);
   return new InvokeCommand({
     ...input,

@@ -1,7 +1,7 @@
 /** The head of a result that streams: an attempt has succeeded when status and headers are known, and not before. */
 import { createFrameReader } from "../formats/stream.ts";
 import { endFailure } from "./function-failure.ts";
-import type { InvocationEnd, InvocationResult, PayloadStream } from "./invoker.ts";
+import type { InvocationEnd, InvocationResult, PayloadIterator, PayloadStream } from "./invoker.ts";
 
 /** A stream without a prelude is what a Function URL makes of it. */
 const NO_PRELUDE = { statusCode: 200, headers: { "content-type": "application/octet-stream" } };
@@ -51,10 +51,7 @@ async function checkPiece(piece: unknown, iterator: AsyncIterator<unknown>): Pro
 }
 
 /** What has been read, and then the rest. */
-function continued(
-  first: Uint8Array,
-  iterator: AsyncIterator<Uint8Array, InvocationEnd | undefined>,
-): PayloadStream & AsyncIterator<Uint8Array, InvocationEnd | undefined> {
+function continued(first: Uint8Array, iterator: PayloadIterator): PayloadStream & PayloadIterator {
   let held: Uint8Array | undefined = first;
   return {
     [Symbol.asyncIterator]() {

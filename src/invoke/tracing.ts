@@ -3,7 +3,7 @@
  * https://nodejs.org/api/diagnostics_channel.html#tracingchannel-channels. Without listeners it costs a look.
  *
  * A message is one object from its start to its end, so that a listener can keep what belongs to it in a WeakMap. It
- * holds no body, no header and no credential.
+ * shows no body, no header and no credential. A `result` or `response` is the caller's own: who reads its body takes it.
  */
 import { channel, type TracingChannel, tracingChannel } from "node:diagnostics_channel";
 import type { InvokeError, RequestSummary } from "../errors.ts";

@@ -136,7 +136,8 @@ describe("what may still be JSON", () => {
         const start = pieces.map((piece) => reader.read(Buffer.from(piece))).at(-1);
         expect(start === undefined).toBe(last === "");
         expect(start?.body ?? reader.bytes()).toHaveLength(pieces.join("").length);
-        expect(concat.mock.calls.length).toBeLessThanOrEqual(2);
+        // Once at the end; and before that, each thousand of small ones.
+        expect(concat.mock.calls.length).toBeLessThanOrEqual(2 + pieces.length / 1024);
       } finally {
         concat.mockRestore();
       }

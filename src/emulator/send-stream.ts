@@ -11,8 +11,13 @@ const PAYLOAD_CHUNK = {
 const INVOKE_COMPLETE = { ...PAYLOAD_CHUNK, ":event-type": "InvokeComplete", ":content-type": "application/json" };
 // One write of a function may be megabytes, and a client keeps a message until it has all of it.
 const MAX_CHUNK = 64 * 1024;
+const MAX_LOG = 4 * 1024;
 
-/** Writes no faster than the client reads, and stops the function's stream when the client goes. */
+/**
+ * Writes no faster than the client reads, and stops the function's stream when the client goes.
+ *
+ * @throws what the function's stream throws. The answer is then broken off, or not begun.
+ */
 export async function sendStream(response: ServerResponse, result: InvocationResult): Promise<void> {
   response.setHeader("Content-Type", "application/vnd.amazon.eventstream");
   const { payload } = result;
@@ -26,8 +31,8 @@ export async function sendStream(response: ServerResponse, result: InvocationRes
     });
   }
   const iterator = payload[Symbol.asyncIterator]();
-  // At once, for the function may wait long before it writes again.
-  const stop = (): void => void iterator.return?.();
+  // At once, for the function may wait long before it writes again. Of what it throws then, nobody is left to be told.
+  const stop = (): void => void (async () => iterator.return?.())().catch(() => undefined);
   response.once("close", stop);
   if (response.destroyed) stop();
   for (let next = await iterator.next(); ; next = await iterator.next()) {
@@ -60,7 +65,21 @@ function complete(response: ServerResponse, { functionError, errorDetails, logs 
   const said = {
     ...(functionError !== undefined && { ErrorCode: functionError }),
     ...(errorDetails !== undefined && { ErrorDetails: errorDetails }),
-    ...(logs !== undefined && { LogResult: Buffer.from(logs).toString("base64") }),
+    ...(logs !== undefined && { LogResult: encodeLogs(logs) }),
   };
   response.end(encodeMessage({ headers: INVOKE_COMPLETE, payload: Buffer.from(JSON.stringify(said)) }));
+}
+
+/** Aborted when the client goes before it has the whole answer. */
+export function goneSignal(response: ServerResponse): AbortSignal {
+  const gone = new AbortController();
+  response.once("close", () => {
+    if (!response.writableFinished) gone.abort(new Error("the client has gone"));
+  });
+  return gone.signal;
+}
+
+/** The end of a log, as it goes into a header or the last message. */
+export function encodeLogs(logs: string): string {
+  return Buffer.from(logs).subarray(-MAX_LOG).toString("base64");
 }

@@ -32,6 +32,15 @@ export function badContent(message: string): ApiError {
   return new ApiError(400, "InvalidRequestContentException", { Type: "User", message });
 }
 
+/** All environments are busy: https://docs.aws.amazon.com/lambda/latest/dg/invocation-retries.html */
+export function tooManyRequests(): ApiError {
+  return new ApiError(429, "TooManyRequestsException", {
+    Reason: "ReservedFunctionConcurrentInvocationLimitExceeded",
+    Type: "User",
+    message: "Rate Exceeded.",
+  });
+}
+
 export function tooLarge(Message: string): ApiError {
   return new ApiError(413, "RequestEntityTooLargeException", { Message });
 }

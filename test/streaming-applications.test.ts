@@ -481,12 +481,7 @@ describe("the API that streams, as others call it", () => {
     it.each([
       ["a function that is not there", { FunctionName: "nobody" }, "ResourceNotFoundException", 404],
       ["an event that is no JSON", { Payload: Buffer.from("{") }, "InvalidRequestContentException", 400],
-      [
-        "an invocation that nobody waits for",
-        { InvocationType: "Event" as never },
-        "InvalidParameterValueException",
-        400,
-      ],
+      ["an invocation that nobody waits for", { InvocationType: "Event" as never }, "ValidationException", 400],
     ])("is refused before there is a stream: %s", async (_name, input, name, httpStatusCode) => {
       await expect(send({ run: "two" }, input)).rejects.toMatchObject({ name, $metadata: { httpStatusCode } });
     });

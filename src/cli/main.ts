@@ -9,7 +9,8 @@ const USAGE = `lambda-requests ${VERSION}: HTTP requests to AWS Lambda functions
 
 Usage:
   lambda-requests [METHOD] URL [OPTIONS]           send a request
-  lambda-requests emulate NAME=FILE[#EXPORT] ...   run functions behind a local
+  lambda-requests emulate [NAME=FILE[#EXPORT] ...] [OPTIONS]
+                                                   run functions behind a local
                                                    Lambda API
 
 A URL is http+lambda://FUNCTION/PATH, or FUNCTION/PATH for short. FUNCTION is
@@ -29,9 +30,21 @@ Options of a request:
   -h, --help
       --version
 
-Options of emulate:
+Options of emulate; without a function, those of ./serverless.yml or
+./template.yaml are run:
+      --exec NAME='COMMAND'    a command that speaks the Runtime API; may be
+                               repeated
+      --config FILE            functions with limits, versions and aliases, JSON
+      --template FILE          the functions of a serverless.yml, or of a SAM or
+                               CloudFormation template
       --port N                 default: a free one; its URL is the first line
                                of output
+      --host ADDRESS           default: 127.0.0.1
+      --timeout MS             of the functions named here; default: 3000
+      --watch                  load functions anew when files change
+      --fault SPEC             go wrong on purpose: throttle=0.1,error=0.01,
+                               drop=0.01,latency=100-300
+      --quiet                  don't print what the functions print
 
 Exit codes: 0 an answer came, whatever its status; 1 none came, or it could not
 be written; 2 the command line is wrong; with --check-status also 3, 4 or 5 for

@@ -1,84 +1,168 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-/**
- * A local Lambda API over handlers: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html and
- * https://docs.aws.amazon.com/lambda/latest/api/API_InvokeWithResponseStream.html
- */
-import { randomUUID } from "node:crypto";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+/** A local Lambda: the API, the functions behind it, the queue of events that nobody waits for. */
+import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { ConfigurationError, InvalidTargetError } from "../errors.ts";
-import { type InvocationResult, type InvocationType, MAX_EVENT } from "../invoke/invoker.ts";
+import { ConfigurationError } from "../errors.ts";
 import { checkOptionNames } from "../invoke/option-names.ts";
-import { functionArn, parseFunction, type Target, UNKNOWN_ACCOUNT, withQualifier } from "../target.ts";
-import { ApiError } from "./api-error.ts";
-import { type FindFunction, type FunctionTable, loadFunctions } from "./functions.ts";
-import { sendStream } from "./send-stream.ts";
-import { checkSignature } from "./signature.ts";
+import { Session } from "../session.ts";
+import type { SessionOptions } from "../session-options.ts";
+import { createApi } from "./api.ts";
+import type { FunctionCall } from "./definition.ts";
+import type { Faults } from "./faults.ts";
+import { type Functions, type FunctionTable, loadFunctions } from "./functions.ts";
+import { createQueue, type DeadLetter, type Queue } from "./queue.ts";
+import { type RecordedInvocation, type Recorder, startRecorder } from "./recorder.ts";
 
 /** Options of {@link Emulator.start}. */
 export interface EmulatorOptions {
-  /** Handlers, or files that export one, by function name: `{ orders: handler, users: "./users.mjs#handler" }`. */
+  /**
+   * Functions by name: handlers, files that export one, or definitions: `{ orders: handler, users: "./users.mjs#handler",
+   * reports: { command: "./bootstrap", timeout: 30000 } }`.
+   */
   readonly functions: FunctionTable;
   /**
-   * The port on 127.0.0.1.
+   * The port.
    * @default 0: a free one
    */
   readonly port?: number | undefined;
   /**
-   * Don't print on the terminal what the functions print.
+   * The address to listen on. Any other than loopback lets the network run your functions.
+   * @default "127.0.0.1"
+   */
+  readonly host?: string | undefined;
+  /**
+   * The region that functions find in `AWS_REGION`. Calls of any region are answered.
+   * @default "us-east-1"
+   */
+  readonly region?: string | undefined;
+  /**
+   * Don't print on the terminal what the functions print, nor which events are given up.
    * @default false
    */
   readonly quiet?: boolean | undefined;
+  /**
+   * Calls to refuse, answers to lose, and time to take, at random.
+   * @default none
+   */
+  readonly faults?: Faults | undefined;
+  /**
+   * Origins of pages that may call from a browser, `http://localhost:5173`. Others may not: any page could run your functions.
+   * @default none
+   */
+  readonly allowedOrigins?: readonly string[] | undefined;
+  /**
+   * Names by which it may be called besides `localhost` and loopback addresses, `host.docker.internal`.
+   * @default none
+   */
+  readonly allowedHosts?: readonly string[] | undefined;
+  /**
+   * Milliseconds before an event of the type `Event` whose function failed is tried again, one each time.
+   * @default [60000, 120000], as in AWS
+   */
+  readonly eventRetryDelays?: readonly number[] | undefined;
 }
 
-const INVOKE_PATH = /^\/2015-03-31\/functions\/([^/]+)\/invocations$/;
-const STREAM_PATH = /^\/2021-11-15\/functions\/([^/]+)\/response-streaming-invocations$/;
+const OPTION_NAMES = [
+  "functions",
+  "port",
+  "host",
+  "region",
+  "quiet",
+  "faults",
+  "allowedOrigins",
+  "allowedHosts",
+  "eventRetryDelays",
+] as const satisfies (keyof EmulatorOptions)[];
 
 /**
- * A local Lambda: AWS's own clients, and ours, call the handlers behind it by the Invoke API, at once or as a stream, on
- * loopback and with any credentials. Handlers run in this process; see `handlerInvoker` for what that can't enforce.
+ * A local Lambda: AWS's own clients, and ours, call the functions behind it by the Invoke API, at once or as a stream, with any
+ * credentials. A function given as a file or a command runs in execution environments of its own, as in Lambda; a handler given
+ * as a value runs in this process, which enforces no limit of time or memory.
  *
  * @example
  * await using emulator = await Emulator.start({ functions: { orders: handler, users: "./users.mjs" } });
- * const session = new Session({ endpoint: emulator.endpoint, region: "us-east-1" });
+ * const session = emulator.session();
+ * await session.get("http+lambda://orders/items");
+ * console.log(emulator.invocations[0]?.event);
  */
 export class Emulator {
   /** The URL to give to clients: `http://127.0.0.1:40123`. */
   readonly endpoint: string;
   readonly #server: Server;
+  readonly #functions: Functions;
+  readonly #queue: Queue;
+  readonly #recorder: Recorder;
+  readonly #region: string;
 
-  private constructor(server: Server) {
-    this.#server = server;
-    this.endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  private constructor(parts: {
+    server: Server;
+    functions: Functions;
+    queue: Queue;
+    recorder: Recorder;
+    region: string;
+  }) {
+    this.#server = parts.server;
+    this.#functions = parts.functions;
+    this.#queue = parts.queue;
+    this.#recorder = parts.recorder;
+    this.#region = parts.region;
+    const { address, port, family } = parts.server.address() as AddressInfo;
+    this.endpoint = `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
   }
 
   /**
-   * Loads the functions and listens.
+   * Finds the functions and listens. Execution environments are started by the first invocations.
    *
-   * @throws {ConfigurationError} when a file can't be loaded or holds no handler, an option is unknown, or the port can't
-   * be listened on.
+   * @throws {ConfigurationError} when there is no such file, an option can't be, or the port can't be listened on.
    * @throws {InvalidTargetError} when a name can't be a function's.
    */
-  static async start({ functions, port = 0, quiet = false, ...others }: EmulatorOptions): Promise<Emulator> {
-    checkOptionNames(others, ["functions", "port", "quiet"]);
-    const find = await loadFunctions(functions, { quiet });
-    const server = createServer((request, response) => void answer(find, request, response));
+  static async start(options: EmulatorOptions): Promise<Emulator> {
+    checkOptionNames(options, OPTION_NAMES);
+    const { port = 0, host = "127.0.0.1", region = "us-east-1", quiet = false } = options;
+    const { faults, allowedOrigins, allowedHosts } = options;
+    const functions = loadFunctions(options.functions, { quiet, region, faults });
+    const queue = createQueue(quiet ? () => undefined : tellDeadLetter, options.eventRetryDelays);
+    const recorder = startRecorder();
+    const server = createServer(
+      createApi({ find: functions.find, queue: queue.add, onCall: recorder.add, allowedOrigins, allowedHosts }),
+    );
     try {
       await new Promise<void>((resolve, reject) => {
         server.once("error", reject);
-        server.listen(port, "127.0.0.1", resolve);
+        server.listen(port, host, resolve);
       });
     } catch (cause) {
-      throw new ConfigurationError(`can't listen on 127.0.0.1:${port}: ${(cause as Error).message}`, { cause });
+      throw new ConfigurationError(`can't listen on ${host}:${port}: ${(cause as Error).message}`, { cause });
     }
-    return new Emulator(server);
+    return new Emulator({ server, functions, queue, recorder, region });
   }
 
-  /** Stops listening and closes every connection. */
+  /** What came in, oldest first: the last 1,000, and of those as many as their events have 64 MB together. */
+  get invocations(): readonly RecordedInvocation[] {
+    return this.#recorder.invocations;
+  }
+
+  /**
+   * A session whose calls come here, whatever the environment says.
+   *
+   * @param options Those of a `Session`.
+   */
+  session(options: SessionOptions = {}): Session {
+    const credentials = { accessKeyId: "emulator", secretAccessKey: "emulator" };
+    return new Session({ region: this.#region, credentials, ...options, endpoint: this.endpoint });
+  }
+
+  /** Ends the execution environments of one function, or of all: the next invocations start with what is on disk then. */
+  reload(functionName?: string): Promise<void> {
+    return this.#functions.reload(functionName);
+  }
+
+  /** Stops listening, closes every connection, and ends every process that it has started. */
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#server.closeAllConnections();
-    await closed;
+    this.#queue.close();
+    await Promise.all([closed, this.#functions.close()]);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -86,140 +170,13 @@ export class Emulator {
   }
 }
 
-async function answer(find: FindFunction, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const requestId = randomUUID();
-  response.setHeader("x-amzn-RequestId", requestId);
-  try {
-    await invoke(find, request, response);
-  } catch (error) {
-    // Half an answer can't be taken back, only broken off.
-    if (response.headersSent || response.destroyed) return void response.destroy();
-    const { status, name, body } =
-      error instanceof ApiError
-        ? error
-        : new ApiError(500, "ServiceException", { Type: "Service", Message: String(error) });
-    response.writeHead(status, { "Content-Type": "application/json", "x-amzn-ErrorType": name });
-    response.end(JSON.stringify(body));
-  }
+function tellDeadLetter({ call, attempts, reason }: DeadLetter): void {
+  const times = attempts === 1 ? "once" : `${attempts} times`;
+  process.stderr.write(
+    `lambda-requests: an event for ${nameOf(call)} failed ${times} and is given up (${call.requestId}): ${reason}\n`,
+  );
 }
 
-async function invoke(find: FindFunction, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  // Not by way of a URL object, which would take `//host/path` for another host, and resolve dot segments.
-  const [path = "/", query = ""] = (request.url ?? "/").split("?", 2);
-  const streamed = STREAM_PATH.exec(path)?.[1];
-  const name = streamed ?? INVOKE_PATH.exec(path)?.[1];
-  const payload = await readPayload(request);
-  if (name === undefined || request.method !== "POST") {
-    throw new ApiError(403, "AccessDeniedException", {
-      Message: "Unable to determine service/operation name to be authorized",
-    });
-  }
-  const { region } = checkSignature(request.headers);
-  const named = readTarget(name, new URLSearchParams(query).get("Qualifier"), region);
-  const target = { region, accountId: UNKNOWN_ACCOUNT, partition: "aws", ...named };
-  const invoker = find(target);
-  if (invoker === undefined) {
-    const arn = functionArn({ qualifier: "$LATEST", ...target });
-    throw new ApiError(404, "ResourceNotFoundException", { Type: "User", Message: `Function not found: ${arn}` });
-  }
-
-  const type = request.headers["x-amz-invocation-type"] ?? "RequestResponse";
-  const types = streamed === undefined ? ["RequestResponse", "Event", "DryRun"] : ["RequestResponse", "DryRun"];
-  if (!isType(type) || !types.includes(type)) {
-    throw new ApiError(400, "InvalidParameterValueException", {
-      Type: "User",
-      message: `Unknown invocation type ${type}`,
-    });
-  }
-  if (type === "DryRun") return end(response, 204);
-  checkJson(payload);
-  const logs = request.headers["x-amz-log-type"] === "Tail";
-  const clientContext = request.headers["x-amz-client-context"];
-  const tenantId = request.headers["x-amz-tenant-id"];
-  const result = await invoker.invoke({
-    target,
-    payload: payload.length === 0 ? Buffer.from("{}") : payload,
-    logs,
-    ...(streamed !== undefined && { responseStreaming: true }),
-    ...(typeof clientContext === "string" && { clientContext }),
-    ...(typeof tenantId === "string" && { tenantId }),
-    request: { method: "POST", url: path },
-    invocationType: type,
-  });
-  if (type === "Event") return end(response, 202);
-  const { requestId, executedVersion } = result;
-  if (requestId !== undefined) response.setHeader("x-amzn-RequestId", requestId);
-  if (executedVersion !== undefined) response.setHeader("X-Amz-Executed-Version", executedVersion);
-  if (streamed === undefined) sendResult(response, result);
-  else await sendStream(response, result);
-}
-
-function isType(type: unknown): type is InvocationType {
-  return type === "RequestResponse" || type === "Event" || type === "DryRun";
-}
-
-function sendResult(response: ServerResponse, { payload, functionError, logs }: InvocationResult): void {
-  if (!(payload instanceof Uint8Array)) throw new TypeError("a result that was not asked to stream has to be bytes");
-  if (functionError !== undefined) response.setHeader("X-Amz-Function-Error", functionError);
-  if (logs !== undefined) response.setHeader("X-Amz-Log-Result", Buffer.from(logs).toString("base64"));
-  response.writeHead(200, {
-    "Content-Type": "application/json",
-    "Content-Length": payload.length,
-    "x-amzn-Remapped-Content-Length": "0",
-  });
-  response.end(payload);
-}
-
-function end(response: ServerResponse, status: number): void {
-  response.writeHead(status, status === 204 ? {} : { "Content-Length": 0 });
-  response.end();
-}
-
-function readTarget(name: string, qualifier: string | null, region: string): Target {
-  try {
-    const target = parseFunction(decodeURIComponent(name));
-    if (target.region !== undefined && target.region !== region) {
-      throw new ApiError(404, "ResourceNotFoundException", {
-        Type: "User",
-        Message: `Functions from '${target.region}' are not reachable in this region ('${region}')`,
-      });
-    }
-    if (qualifier === null || qualifier === target.qualifier) return target;
-    if (target.qualifier !== undefined) {
-      throw new ApiError(400, "InvalidParameterValueException", {
-        Type: "User",
-        message: "The derived qualifier from the function name does not match the specified qualifier.",
-      });
-    }
-    return withQualifier(target, qualifier);
-  } catch (error) {
-    if (!(error instanceof InvalidTargetError || error instanceof URIError)) throw error;
-    throw new ApiError(400, "ValidationException", { message: `1 validation error detected: ${error.message}` });
-  }
-}
-
-function checkJson(payload: Buffer): void {
-  if (payload.length === 0) return;
-  try {
-    JSON.parse(payload.toString("utf8"));
-  } catch (error) {
-    throw new ApiError(400, "InvalidRequestContentException", {
-      Type: "User",
-      message: `Could not parse request body into json: Could not parse payload into json: ${(error as Error).message}`,
-    });
-  }
-}
-
-async function readPayload(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    // Read to its end all the same: a client that is still writing would not see the answer.
-    if (size <= MAX_EVENT) chunks.push(chunk);
-  }
-  if (size <= MAX_EVENT) return Buffer.concat(chunks);
-  throw new ApiError(413, "RequestEntityTooLargeException", {
-    Message: `Request must be smaller than ${MAX_EVENT} bytes for the InvokeFunction operation`,
-  });
+function nameOf({ target }: FunctionCall): string {
+  return target.qualifier === undefined ? target.functionName : `${target.functionName}:${target.qualifier}`;
 }

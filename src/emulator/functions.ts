@@ -1,62 +1,148 @@
-/** The functions of an emulator: handlers by name, given as values or as files. */
-import { pathToFileURL } from "node:url";
+/** The functions of an emulator, with their versions and aliases: which one does a call mean? */
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
 import { ConfigurationError } from "../errors.ts";
-import { defineAwslambda } from "../invoke/awslambda.ts";
-import { type Handler, handlerInvoker } from "../invoke/handler.ts";
-import type { Invoker } from "../invoke/invoker.ts";
-import { parseFunction, type Target } from "../target.ts";
+import type { Handler } from "../invoke/handler.ts";
+import { parseFunction, type Target, UNKNOWN_ACCOUNT } from "../target.ts";
+import { checkDefinition } from "./config/definitions.ts";
+import type { FunctionDefinition, FunctionRunner, VersionDefinition } from "./definition.ts";
+import { environmentRunner } from "./environment/runner.ts";
+import { checkFaults, type Faults, withFaults } from "./faults.ts";
+import { handlerRunner } from "./handler-runner.ts";
 
 /**
- * Functions by name. A value is a handler, or the file of one: `./orders.mjs`, `./orders.mjs#handler`, relative to the
- * current folder. A name may have a qualifier, `orders:prod`; without one it is `$LATEST`.
+ * Functions by name. A value is a handler, the file of one (`./orders.mjs`, `./orders.mjs#handler`, relative to the current
+ * folder), or a definition with its limits, versions and aliases. A name may have a qualifier, `orders:prod`; without one it
+ * is `$LATEST`.
  */
-export type FunctionTable = Readonly<Record<string, Handler | string>>;
+export type FunctionTable = Readonly<Record<string, Handler | string | FunctionDefinition>>;
 
-/** Finds the function that a call names; `undefined` when there is none. */
-export type FindFunction = (target: Target) => Invoker | undefined;
+/** What all functions of an emulator share. */
+export interface FunctionSettings {
+  readonly quiet: boolean;
+  readonly region: string;
+  readonly faults: Faults | undefined;
+}
 
-/** @throws {ConfigurationError} when a name can't be one, or a file holds no handler. */
-export async function loadFunctions(table: FunctionTable, { quiet }: { quiet: boolean }): Promise<FindFunction> {
-  const invokers = new Map<string, Invoker>();
-  for (const [name, given] of Object.entries(table)) {
-    const target = parseFunction(name);
-    if (target.accountId !== undefined || target.region !== undefined) {
+/** The functions, ready to be invoked. */
+export interface Functions {
+  /** `undefined` when there is none of that name, version or alias. */
+  find(target: Target): FunctionRunner | undefined;
+  /** Ends the execution environments of one function, or of all: the next invocations start with what is on disk now. */
+  reload(functionName?: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+// AWS's own: https://docs.aws.amazon.com/lambda/latest/dg/configuration-function-common.html
+const TIMEOUT_MS = 3_000;
+const MEMORY_MB = 128;
+const CONCURRENCY = 1_000;
+
+/** @throws {ConfigurationError} when a name, a definition, a file or a fault can't be. */
+export function loadFunctions(table: FunctionTable, settings: FunctionSettings): Functions {
+  if (settings.faults !== undefined) checkFaults(settings.faults);
+  const qualified = new Map<string, () => FunctionRunner>();
+  const runners = new Map<string, Reloadable[]>();
+
+  function add(name: string, given: Handler | string | FunctionDefinition): void {
+    const { functionName, qualifier = "$LATEST", accountId, region } = parseFunction(name);
+    if (accountId !== undefined || region !== undefined) {
       throw new ConfigurationError(`${JSON.stringify(name)}: an emulator's functions have no account and no region`);
     }
-    invokers.set(keyOf(target), await makeInvoker(name, given, quiet));
+    const definition = checkDefinition(name, typeof given === "object" ? given : { handler: given });
+    const { versions = {}, aliases = {}, ...latest } = definition;
+    const own = runners.get(functionName) ?? [];
+    runners.set(functionName, own);
+    const make = (version: string, one: VersionDefinition): (() => FunctionRunner) => {
+      const made = reloadable(() => makeRunner({ functionName, version }, one, settings));
+      own.push(made);
+      return made.current;
+    };
+    const set = (of: string, find: () => FunctionRunner): void => void qualified.set(`${functionName}:${of}`, find);
+    // An alias that is a key of the table, `orders:prod`, has no number of its own.
+    set(qualifier, make(/^\d+$/.test(qualifier) ? qualifier : "$LATEST", latest));
+    for (const [version, one] of Object.entries(versions)) set(version, make(version, asIn(latest, one)));
+    for (const [alias, to] of Object.entries(aliases)) set(alias, aliasOf(functionName, to, qualified));
   }
-  return (target) => invokers.get(keyOf(target));
+
+  for (const [name, given] of Object.entries(table)) add(name, given);
+  const all = (): Reloadable[] => [...runners.values()].flat();
+  return {
+    find: ({ functionName, qualifier = "$LATEST" }) => qualified.get(`${functionName}:${qualifier}`)?.(),
+    async reload(name) {
+      await Promise.all((name === undefined ? all() : (runners.get(name) ?? [])).map((one) => one.reload()));
+    },
+    async close() {
+      await Promise.all(all().map(({ current }) => current().close()));
+    },
+  };
 }
 
-function keyOf({ functionName, qualifier = "$LATEST" }: Target): string {
-  return `${functionName}:${qualifier}`;
+/** What a version does not say is as in `$LATEST`; a handler takes the place of a command, and the other way round. */
+function asIn(latest: VersionDefinition, version: VersionDefinition): VersionDefinition {
+  const { handler, command, ...limits } = latest;
+  const isOwn = version.handler !== undefined || version.command !== undefined;
+  return { ...limits, ...(isOwn ? {} : { handler, command }), ...version };
 }
 
-async function makeInvoker(name: string, given: Handler | string, quiet: boolean): Promise<Invoker> {
-  if (typeof given === "function") return handlerInvoker(given, { quiet });
-  if (typeof given !== "string") throw new ConfigurationError(`${name} has to be a handler, or the file of one`);
-  const start = performance.now();
-  const handler = await loadHandler(name, given);
-  return handlerInvoker(handler, { quiet, initDuration: performance.now() - start });
+/** A runner that another can take the place of. */
+interface Reloadable {
+  readonly current: () => FunctionRunner;
+  reload(): Promise<void>;
 }
 
-async function loadHandler(name: string, reference: string): Promise<Handler> {
-  const hash = reference.lastIndexOf("#");
-  const file = hash < 0 ? reference : reference.slice(0, hash);
-  const wanted = hash < 0 ? undefined : reference.slice(hash + 1);
-  defineAwslambda();
-  let module: Record<string, unknown>;
-  try {
-    module = (await import(pathToFileURL(file).href)) as Record<string, unknown>;
-  } catch (cause) {
-    throw new ConfigurationError(`${name}=${reference} can't be loaded: ${(cause as Error).message}`, { cause });
-  }
-  // What a CommonJS file exports is its `default` as well.
-  const nested = module.default as Record<string, unknown> | undefined;
-  const handler =
-    wanted === undefined ? (module.handler ?? nested?.handler ?? nested) : (module[wanted] ?? nested?.[wanted]);
-  if (typeof handler === "function") return handler as Handler;
-  throw new ConfigurationError(
-    `${name}=${reference}: the file exports no function ${wanted ?? "handler"}. It exports: ${Object.keys(module).sort().join(", ") || "nothing"}`,
-  );
+function reloadable(make: () => FunctionRunner): Reloadable {
+  let runner = make();
+  return {
+    current: () => runner,
+    async reload() {
+      const before = runner;
+      runner = make();
+      await before.close();
+    },
+  };
+}
+
+/** One version, or one of several by their shares. */
+function aliasOf(
+  functionName: string,
+  to: string | Readonly<Record<string, number>>,
+  qualified: ReadonlyMap<string, () => FunctionRunner>,
+): () => FunctionRunner {
+  const shares = typeof to === "string" ? { [to]: 1 } : to;
+  return () => {
+    let left = Math.random();
+    let chosen = "";
+    for (const [version, share] of Object.entries(shares)) {
+      chosen = version;
+      left -= share;
+      if (left < 0) break;
+    }
+    return (qualified.get(`${functionName}:${chosen}`) as () => FunctionRunner)();
+  };
+}
+
+function makeRunner(
+  { functionName, version }: { readonly functionName: string; readonly version: string },
+  { handler, command, timeout, memorySize, environment = {}, concurrency = CONCURRENCY }: VersionDefinition,
+  { quiet, region, faults }: FunctionSettings,
+): FunctionRunner {
+  const runner =
+    typeof handler === "function"
+      ? handlerRunner(handler, { version, concurrency, quiet })
+      : environmentRunner({
+          ...{ functionName, version, region, accountId: UNKNOWN_ACCOUNT, environment, concurrency, quiet },
+          timeout: timeout ?? TIMEOUT_MS,
+          memorySize: memorySize ?? MEMORY_MB,
+          program: command === undefined ? readReference(functionName, handler as string) : { command },
+        });
+  return faults === undefined ? runner : withFaults(runner, faults);
+}
+
+function readReference(name: string, reference: string): { file: string; handler: string | undefined } {
+  // A folder's name may have a `#` as well.
+  const [, path = reference, handler] = /^(.*)#([^#/\\]+)$/s.exec(reference) ?? [];
+  const file = resolve(path);
+  if (!existsSync(file)) throw new ConfigurationError(`${name}=${reference}: there is no file ${file}`);
+  return { file, handler };
 }

@@ -10,5 +10,8 @@ import { defineAwslambda } from "../invoke/awslambda.ts";
 
 defineAwslambda();
 
+export type { FunctionDefinition, VersionDefinition } from "./definition.ts";
 export { Emulator, type EmulatorOptions } from "./emulator.ts";
+export type { Faults } from "./faults.ts";
 export type { FunctionTable } from "./functions.ts";
+export type { RecordedInvocation } from "./recorder.ts";

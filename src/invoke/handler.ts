@@ -104,14 +104,14 @@ export function handlerInvoker(handler: Handler, options: HandlerOptions = {}): 
 }
 
 /** How one invocation is run. */
-interface RunOptions {
+export interface RunOptions {
   readonly quiet: boolean;
   readonly initDuration: number | undefined;
   readonly requestId?: string;
 }
 
 /** Runs a handler once, whatever the invocation's type. */
-async function runInvocation(
+export async function runInvocation(
   handler: Handler,
   invocation: Invocation,
   options: RunOptions,

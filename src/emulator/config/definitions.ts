@@ -11,7 +11,7 @@ const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
 const isText = (value: unknown): boolean => typeof value === "string" && value.trim() !== "";
 
 /** Milliseconds that an invocation may take: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html */
-const TIMEOUT: Check = [(value) => isWhole(value, 1, 900_000), "whole milliseconds, 1 to 900000"];
+export const TIMEOUT: Check = [(value) => isWhole(value, 1, 900_000), "whole milliseconds, 1 to 900000"];
 
 const VERSION_FIELDS: Readonly<Record<keyof VersionDefinition, Check>> = {
   handler: [

@@ -136,7 +136,7 @@ export function watchFiles(
 }
 
 /** Is a name in a watched folder of no interest? */
-function isIgnored(name: string): boolean {
+export function isIgnored(name: string): boolean {
   return name === "node_modules" || name.startsWith(".") || name.endsWith("~") || name === PROBE;
 }
 

@@ -298,9 +298,12 @@ export function fromWeb(source: Response, facts: ResponseFacts): LambdaResponse 
   return new LambdaResponse(body, { status, statusText, headers }, { ...facts, source });
 }
 
+// One for all: it keeps nothing from one text to the next.
+const UTF8 = new TextDecoder();
+
 /** As `fetch` decodes text: UTF-8 whatever the content type says, without a byte-order mark. */
 function decodeText(bytes: Uint8Array): string {
-  return new TextDecoder().decode(bytes);
+  return UTF8.decode(bytes);
 }
 
 /** A copy: the bytes may be a part of a larger buffer, or those of a clone as well. */

@@ -5,7 +5,7 @@
  * Our own because every call passes here: 5 µs a call and nothing to load, where the libraries take 8 to 21 µs and 9 to
  * 28 ms. Those libraries and AWS's vectors judge it in the tests.
  */
-import { createHash, createHmac } from "node:crypto";
+import { createHmac, hash } from "node:crypto";
 import type { AwsCredentials } from "./credentials.ts";
 
 /** An HTTP request to sign, as it goes over the wire. */
@@ -31,7 +31,8 @@ const ALGORITHM = "AWS4-HMAC-SHA256";
 
 /** `20150830T123600Z` */
 export function amzDate(time: Date): string {
-  return time.toISOString().replace(/[-:]|\.\d{3}/g, "");
+  const iso = time.toISOString();
+  return `${iso.slice(0, 4)}${iso.slice(5, 7)}${iso.slice(8, 13)}${iso.slice(14, 16)}${iso.slice(17, 19)}Z`;
 }
 
 /** The value of the `Authorization` header. */
@@ -79,6 +80,8 @@ function canonicalUri(path: string): string {
 
 /** Percent-encodes everything but RFC 3986's unreserved characters, as AWS wants it in paths and queries. */
 export function encodeRfc3986(text: string): string {
+  // Most names are nothing else.
+  if (/^[\w.~-]*$/.test(text)) return text;
   return encodeURIComponent(text).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 
@@ -87,7 +90,8 @@ function signedHeaderNames(request: SigningRequest): string[] {
 }
 
 function sha256(data: string | Uint8Array): string {
-  return createHash("sha256").update(data).digest("hex");
+  // At once: an object for each, with which the garbage collector has work, costs 6 µs a call.
+  return hash("sha256", data, "hex");
 }
 
 function hmac(key: string | Buffer, data: string): Buffer {

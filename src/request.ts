@@ -82,7 +82,9 @@ export async function readRequest(
     throw new TypeError(`a ${method} request can't have a body; send it with POST, or put it into the query`);
   }
   const { body, contentType } =
-    fromRequest === null ? await readBody(given, options) : { body: await collect(fromRequest, options) };
+    fromRequest === null
+      ? await readBody(given, options)
+      : { body: await collect(fromRequest, options, isPlatformForm(headers)) };
   if (contentType !== undefined && findHeader(headers, "content-type") === undefined) {
     headers.push(["Content-Type", contentType]);
   }
@@ -186,18 +188,42 @@ async function readBody(body: BodyInput | null, options: ReadOptions): Promise<R
         "for JSON, send JSON.stringify(value) or use the option json of a Session",
     );
   }
+  // Before it is read, for its stream does not bear to be ended in the middle.
+  const { limit } = options;
+  const least = leastSizeOf(body);
+  if (limit !== undefined && least > limit.bytes) throw limit.exceeded(least);
   // The platform knows how to write multipart bodies.
   const response = new Response(body as ConstructorParameters<typeof Response>[0]);
   const contentType = response.headers.get("content-type");
-  const bytes = response.body === null ? new Uint8Array() : await collect(response.body, options);
+  const bytes = new Uint8Array(await response.arrayBuffer());
   return contentType === null ? { body: bytes } : { body: bytes, contentType };
+}
+
+/**
+ * A form that a `Request` was made of. Its stream does not bear to be ended in the middle (undici in Node 24: a rejection that
+ * nobody can handle), and all of it is in memory anyway.
+ */
+function isPlatformForm(headers: HeaderList): boolean {
+  return /boundary=-*formdata-undici/.test(findHeader(headers, "content-type") ?? "");
+}
+
+/** Bytes at least: those of the content, without what a form has around it. */
+function leastSizeOf(body: Blob | FormData): number {
+  if (body instanceof Blob) return body.size;
+  let size = 0;
+  for (const [, value] of body) size += typeof value === "string" ? Buffer.byteLength(value) : value.size;
+  return size;
 }
 
 /**
  * All of a stream; an aborted call ends it. Not by way of a `Response`, which in Node never ends when an iterable yields an
  * empty chunk.
  */
-async function collect(chunks: AsyncIterable<Uint8Array>, { signal, limit }: ReadOptions): Promise<Uint8Array> {
+async function collect(
+  chunks: AsyncIterable<Uint8Array>,
+  { signal, limit }: ReadOptions,
+  isReadToEnd = false,
+): Promise<Uint8Array> {
   const reader = chunks instanceof ReadableStream ? readerOf(chunks) : chunks[Symbol.asyncIterator]();
   // What it says to that is nobody's concern any more.
   const end = (): void => void Promise.resolve(reader.return?.(signal?.reason)).catch(() => undefined);
@@ -209,12 +235,14 @@ async function collect(chunks: AsyncIterable<Uint8Array>, { signal, limit }: Rea
       if (!(chunk instanceof Uint8Array)) throw new TypeError("the chunks of a body have to be Uint8Arrays");
       size += chunk.length;
       // The loop ends the stream: nobody is to send gigabytes for an event that can't be.
-      if (limit !== undefined && size > limit.bytes) throw limit.exceeded(size);
-      parts.push(chunk);
+      const isTooMuch = limit !== undefined && size > limit.bytes;
+      if (isTooMuch && !isReadToEnd) throw limit.exceeded(size);
+      if (!isTooMuch) parts.push(chunk);
     }
   } finally {
     forget?.();
   }
+  if (limit !== undefined && size > limit.bytes) throw limit.exceeded(size);
   return Buffer.concat(parts);
 }
 

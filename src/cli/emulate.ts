@@ -10,6 +10,7 @@ import type { FunctionDefinition } from "../emulator/definition.ts";
 import { type Faults, parseFaults } from "../emulator/faults.ts";
 import { Emulator } from "../emulator/index.ts";
 import { ConfigurationError } from "../errors.ts";
+import { readEnvironment } from "../invoke/environment.ts";
 import { parseFunction } from "../target.ts";
 import { type Io, parseCommandLine, UsageError, write } from "./output.ts";
 
@@ -18,7 +19,7 @@ const COLUMNS = 80;
 /** Read where the command line names no function, as the tools that they belong to do. */
 const TEMPLATES = ["serverless.yml", "serverless.yaml", "template.yaml", "template.yml"];
 
-const LOOPBACK = /^http:\/\/(?:127\.|\[::1\])/;
+const LOOPBACK = /^(?:127\.|::1$|localhost$)/;
 
 type Functions = Readonly<Record<string, FunctionDefinition | string>>;
 
@@ -29,6 +30,7 @@ interface CommandLine {
   readonly template: string | undefined;
   readonly port: number | undefined;
   readonly host: string | undefined;
+  readonly allowedHosts: readonly string[];
   readonly faults: Faults | undefined;
   readonly quiet: boolean;
   readonly watch: boolean;
@@ -48,11 +50,15 @@ export async function emulate(args: readonly string[], io: Io): Promise<number> 
   const commandLine = readCommandLine(args);
   const plan = await makePlan(commandLine);
   const { functions, port, faults } = plan;
-  const { host, quiet } = commandLine;
+  const { host, quiet, allowedHosts } = commandLine;
+  // As functions would find it that are deployed from here. A profile that is not there is another's concern.
+  const environment = await readEnvironment().catch(() => undefined);
   await using emulator = await Emulator.start({
     functions,
     port,
     quiet,
+    allowedHosts,
+    region: environment?.region,
     ...(host !== undefined && { host }),
     ...(faults !== undefined && { faults }),
   });
@@ -60,7 +66,7 @@ export async function emulate(args: readonly string[], io: Io): Promise<number> 
   const watcher = commandLine.watch ? watchFunctions(emulator, plan, io) : undefined;
   try {
     await write(io.stdout, `${emulator.endpoint}\n`);
-    await write(io.stderr, introduce(plan, emulator.endpoint));
+    await write(io.stderr, introduce(plan, emulator.endpoint, host ?? "127.0.0.1"));
     await stop;
   } finally {
     watcher?.close();
@@ -78,6 +84,7 @@ function readCommandLine(args: readonly string[]): CommandLine {
       template: { type: "string" },
       port: { type: "string" },
       host: { type: "string" },
+      "allow-host": { type: "string", multiple: true, default: [] },
       timeout: { type: "string" },
       fault: { type: "string", multiple: true },
       watch: { type: "boolean", default: false },
@@ -110,6 +117,7 @@ function readCommandLine(args: readonly string[]): CommandLine {
     config: others.config,
     template: others.template,
     host: others.host,
+    allowedHosts: others["allow-host"],
     functions: Object.fromEntries(functions),
     port: port === undefined ? undefined : Number(port),
     faults: fault === undefined ? undefined : readFaults(fault.join(",")),
@@ -173,13 +181,13 @@ function findTemplate(): string {
   return template;
 }
 
-function introduce({ functions, skipped, files }: Plan, endpoint: string): string {
+function introduce({ functions, skipped, files }: Plan, endpoint: string, host: string): string {
   const lacksVariables = skipped.some(({ name }) => /\.environment\./i.test(name));
   return [
     wrap(`Functions: ${showNames(functions)}`),
     ...(skipped.length === 0 ? [] : [`Left out of ${files[0]}:`, list(skipped)]),
     ...(lacksVariables ? ["Variables that are left out can be set where this command is run."] : []),
-    ...(LOOPBACK.test(endpoint) ? [] : ["Whoever can reach this address on the network can run these functions."]),
+    ...(LOOPBACK.test(host) ? [] : ["Whoever can reach this address on the network can run these functions."]),
     `For clients: export AWS_ENDPOINT_URL_LAMBDA=${endpoint}`,
     "Stop with Ctrl-C.",
     "",

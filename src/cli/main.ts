@@ -40,6 +40,8 @@ Options of emulate; without a function, those of ./serverless.yml or
       --port N                 default: a free one; its URL is the first line
                                of output
       --host ADDRESS           default: 127.0.0.1
+      --allow-host NAME        by which it may be called as well, such as
+                               host.docker.internal; may be repeated
       --timeout MS             of the functions named here; default: 3000
       --watch                  load functions anew when files change
       --fault SPEC             go wrong on purpose: throttle=0.1,error=0.01,

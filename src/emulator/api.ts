@@ -25,7 +25,7 @@ export interface ApiOptions extends Admission {
    *
    * @throws {ApiError} when it can't be queued.
    */
-  queue(runner: FunctionRunner, call: FunctionCall): void;
+  queue(call: FunctionCall): void;
   /** Told of each call that names a function and is well-formed. */
   onCall?(call: FunctionCall): void;
 }
@@ -99,7 +99,7 @@ async function invoke(
   const facts = { "x-amzn-Remapped-Content-Length": "0", "X-Amzn-Trace-Id": call.traceId };
   if (call.invocationType === "DryRun") return void response.writeHead(204, facts).end();
   if (call.invocationType === "Event") {
-    options.queue(runner, call);
+    options.queue(call);
     return void response.writeHead(202, { ...facts, "Content-Length": 0 }).end();
   }
   // On AWS, a function runs on when its caller has gone. Only of one that streams, nobody will read any more.

@@ -16,6 +16,11 @@ export interface VersionDefinition {
    */
   readonly command?: string | undefined;
   /**
+   * The folder that it runs in, Lambda's `/var/task`.
+   * @default the current folder, or that of a `handler` outside of it
+   */
+  readonly folder?: string | undefined;
+  /**
    * Milliseconds that an invocation may take. A handler in this process can't be stopped, and has none.
    * @default 3000, AWS's own
    */
@@ -71,4 +76,6 @@ export interface FunctionRunner {
   run(call: FunctionCall, signal?: AbortSignal): Promise<InvocationResult>;
   /** Ends everything that it has started. */
   close(): Promise<void>;
+  /** It is asked for nothing more: what it has started ends when it has nothing to do. */
+  retire?(): void;
 }

@@ -96,6 +96,7 @@ export class Emulator {
 
   private constructor(parts: {
     server: Server;
+    endpoint: string;
     functions: Functions;
     queue: Queue;
     recorder: Recorder;
@@ -106,8 +107,7 @@ export class Emulator {
     this.#queue = parts.queue;
     this.#recorder = parts.recorder;
     this.#region = parts.region;
-    const { address, port, family } = parts.server.address() as AddressInfo;
-    this.endpoint = `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
+    this.endpoint = parts.endpoint;
   }
 
   /**
@@ -120,11 +120,12 @@ export class Emulator {
     checkOptionNames(options, OPTION_NAMES);
     const { port = 0, host = "127.0.0.1", region = "us-east-1", quiet = false } = options;
     const { faults, allowedOrigins, allowedHosts } = options;
-    const functions = loadFunctions(options.functions, { quiet, region, faults });
-    const queue = createQueue(quiet ? () => undefined : tellDeadLetter, options.eventRetryDelays);
+    const endpoint = (): string => endpointOf(server, host);
+    const functions = loadFunctions(options.functions, { quiet, region, endpoint, faults });
+    const queue = createQueue(functions.find, quiet ? () => undefined : tellDeadLetter, options.eventRetryDelays);
     const recorder = startRecorder();
     const server = createServer(
-      createApi({ find: functions.find, queue: queue.add, onCall: recorder.add, allowedOrigins, allowedHosts }),
+      createApi({ find: functions.find, queue: queue.add, onCall: recorder.add, allowedOrigins, allowedHosts, host }),
     );
     try {
       await new Promise<void>((resolve, reject) => {
@@ -134,7 +135,7 @@ export class Emulator {
     } catch (cause) {
       throw new ConfigurationError(`can't listen on ${host}:${port}: ${(cause as Error).message}`, { cause });
     }
-    return new Emulator({ server, functions, queue, recorder, region });
+    return new Emulator({ server, endpoint: endpoint(), functions, queue, recorder, region });
   }
 
   /** What came in, oldest first: the last 1,000, and of those as many as their events have 64 MB together. */
@@ -152,9 +153,13 @@ export class Emulator {
     return new Session({ region: this.#region, credentials, ...options, endpoint: this.endpoint });
   }
 
-  /** Ends the execution environments of one function, or of all: the next invocations start with what is on disk then. */
-  reload(functionName?: string): Promise<void> {
-    return this.#functions.reload(functionName);
+  /**
+   * The next invocations of one function, or of all, start with what is on disk then. Those that run are not disturbed.
+   *
+   * @throws {ConfigurationError} when there is no such function.
+   */
+  reload(functionName?: string): void {
+    this.#functions.reload(functionName);
   }
 
   /** Stops listening, closes every connection, and ends every process that it has started. */
@@ -168,6 +173,15 @@ export class Emulator {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+/** Where this machine reaches it: an address that stands for all of its own is none to call. */
+function endpointOf(server: Server, host: string): string {
+  const { address, port, family } = server.address() as AddressInfo;
+  const own = address === "0.0.0.0" ? "127.0.0.1" : address === "::" ? "::1" : address;
+  // By the name that was given, where it was one: that is what is let in.
+  const name = host === "localhost" ? host : own;
+  return `http://${family === "IPv6" && name !== "localhost" ? `[${name}]` : name}:${port}`;
 }
 
 function tellDeadLetter({ call, attempts, reason }: DeadLetter): void {

@@ -112,6 +112,7 @@ export function withFaults(runner: FunctionRunner, faults: Faults, random: () =>
   return {
     version: runner.version,
     close: () => runner.close(),
+    ...(runner.retire && { retire: runner.retire }),
     async run(call, signal) {
       const at = random();
       const milliseconds = typeof latency === "number" ? latency : between(latency, random());

@@ -21,6 +21,8 @@ export type FunctionTable = Readonly<Record<string, Handler | string | FunctionD
 export interface FunctionSettings {
   readonly quiet: boolean;
   readonly region: string;
+  /** Where the emulator listens, when it does. */
+  readonly endpoint: () => string;
   readonly faults: Faults | undefined;
 }
 
@@ -28,8 +30,12 @@ export interface FunctionSettings {
 export interface Functions {
   /** `undefined` when there is none of that name, version or alias. */
   find(target: Target): FunctionRunner | undefined;
-  /** Ends the execution environments of one function, or of all: the next invocations start with what is on disk now. */
-  reload(functionName?: string): Promise<void>;
+  /**
+   * The next invocations of one function, or of all, start with what is on disk now. Those that run are not disturbed.
+   *
+   * @throws {ConfigurationError} when there is no such function.
+   */
+  reload(functionName?: string): void;
   close(): Promise<void>;
 }
 
@@ -51,6 +57,11 @@ export function loadFunctions(table: FunctionTable, settings: FunctionSettings):
     }
     const definition = checkDefinition(name, typeof given === "object" ? given : { handler: given });
     const { versions = {}, aliases = {}, ...latest } = definition;
+    if (name !== functionName && (definition.versions !== undefined || definition.aliases !== undefined)) {
+      throw new ConfigurationError(
+        `${JSON.stringify(name)}: versions and aliases belong to the name without a qualifier`,
+      );
+    }
     const own = runners.get(functionName) ?? [];
     runners.set(functionName, own);
     const make = (version: string, one: VersionDefinition): (() => FunctionRunner) => {
@@ -69,11 +80,13 @@ export function loadFunctions(table: FunctionTable, settings: FunctionSettings):
   const all = (): Reloadable[] => [...runners.values()].flat();
   return {
     find: ({ functionName, qualifier = "$LATEST" }) => qualified.get(`${functionName}:${qualifier}`)?.(),
-    async reload(name) {
-      await Promise.all((name === undefined ? all() : (runners.get(name) ?? [])).map((one) => one.reload()));
+    reload(name) {
+      const some = name === undefined ? all() : runners.get(name);
+      if (some === undefined) throw new ConfigurationError(`there is no function ${JSON.stringify(name)} to reload`);
+      for (const one of some) one.reload();
     },
     async close() {
-      await Promise.all(all().map(({ current }) => current().close()));
+      await Promise.all(all().map((one) => one.close()));
     },
   };
 }
@@ -88,17 +101,23 @@ function asIn(latest: VersionDefinition, version: VersionDefinition): VersionDef
 /** A runner that another can take the place of. */
 interface Reloadable {
   readonly current: () => FunctionRunner;
-  reload(): Promise<void>;
+  reload(): void;
+  close(): Promise<void>;
 }
 
 function reloadable(make: () => FunctionRunner): Reloadable {
   let runner = make();
+  // What runs there may take a while, and has to be ended by close() all the same.
+  const retired: FunctionRunner[] = [];
   return {
     current: () => runner,
-    async reload() {
-      const before = runner;
+    reload() {
+      retired.push(runner);
+      runner.retire?.();
       runner = make();
-      await before.close();
+    },
+    async close() {
+      await Promise.all([runner, ...retired].map((one) => one.close()));
     },
   };
 }
@@ -124,14 +143,15 @@ function aliasOf(
 
 function makeRunner(
   { functionName, version }: { readonly functionName: string; readonly version: string },
-  { handler, command, timeout, memorySize, environment = {}, concurrency = CONCURRENCY }: VersionDefinition,
-  { quiet, region, faults }: FunctionSettings,
+  { handler, command, folder, timeout, memorySize, environment = {}, concurrency = CONCURRENCY }: VersionDefinition,
+  { quiet, region, endpoint, faults }: FunctionSettings,
 ): FunctionRunner {
   const runner =
     typeof handler === "function"
       ? handlerRunner(handler, { version, concurrency, quiet })
       : environmentRunner({
-          ...{ functionName, version, region, accountId: UNKNOWN_ACCOUNT, environment, concurrency, quiet },
+          ...{ functionName, version, region, accountId: UNKNOWN_ACCOUNT, environment, concurrency, quiet, endpoint },
+          folder: folder && resolve(folder),
           timeout: timeout ?? TIMEOUT_MS,
           memorySize: memorySize ?? MEMORY_MB,
           program: command === undefined ? readReference(functionName, handler as string) : { command },

@@ -1,8 +1,9 @@
 /**
- * Events that nobody waits for: run one after another as they come, and again when they fail.
+ * Events that nobody waits for: run as they come, and again when they fail.
  * https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
  */
 import { parseObject } from "../invoke/json.ts";
+import type { Target } from "../target.ts";
 import { ApiError } from "./api-error.ts";
 import type { FunctionCall, FunctionRunner } from "./definition.ts";
 
@@ -15,7 +16,7 @@ export interface DeadLetter {
 }
 
 export interface Queue {
-  add(runner: FunctionRunner, call: FunctionCall): void;
+  add(call: FunctionCall): void;
   /** Drops what waits; what runs is not waited for. */
   close(): void;
 }
@@ -27,7 +28,9 @@ const BUSY_DELAY_MS = 1_000;
 const MAX_BUSY_DELAY_MS = 5 * 60 * 1000;
 const MAX_AGE_MS = 6 * 60 * 60 * 1000;
 
+/** @param find Asked before each attempt: the function may have been mended since the last. */
 export function createQueue(
+  find: (target: Target) => FunctionRunner | undefined,
   onDeadLetter: (letter: DeadLetter) => void,
   retryDelays: readonly number[] = RETRY_DELAYS,
 ): Queue {
@@ -42,22 +45,22 @@ export function createQueue(
     waiting.add(timer);
   }
 
-  function start(runner: FunctionRunner, call: FunctionCall, attempt: number, since: number, busy: number): void {
-    void deliver(runner, call).then((outcome) => {
+  function start(call: FunctionCall, attempt: number, since: number, busy: number): void {
+    void deliver(find(call.target), call).then((outcome) => {
       if (outcome === undefined || isClosed) return;
       const { reason, isBusy } = outcome;
       if (isBusy && performance.now() - since < MAX_AGE_MS) {
         const delay = Math.min(BUSY_DELAY_MS * 2 ** busy, MAX_BUSY_DELAY_MS);
-        return after(delay, () => start(runner, call, attempt, since, busy + 1));
+        return after(delay, () => start(call, attempt, since, busy + 1));
       }
       const delay = isBusy ? undefined : retryDelays[attempt - 1];
       if (delay === undefined) return onDeadLetter({ call, attempts: attempt, reason });
-      after(delay, () => start(runner, call, attempt + 1, since, 0));
+      after(delay, () => start(call, attempt + 1, since, 0));
     });
   }
 
   return {
-    add: (runner, call) => start(runner, call, 1, performance.now(), 0),
+    add: (call) => start(call, 1, performance.now(), 0),
     close() {
       isClosed = true;
       for (const timer of waiting) clearTimeout(timer);
@@ -68,9 +71,10 @@ export function createQueue(
 
 /** `undefined` when it went well. */
 async function deliver(
-  runner: FunctionRunner,
+  runner: FunctionRunner | undefined,
   call: FunctionCall,
 ): Promise<{ readonly reason: string; readonly isBusy: boolean } | undefined> {
+  if (runner === undefined) return { reason: "the function is not there any more", isBusy: false };
   try {
     const { payload, functionError } = await runner.run(call);
     if (functionError === undefined) return undefined;

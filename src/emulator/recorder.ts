@@ -54,7 +54,13 @@ function record(call: FunctionCall): RecordedInvocation {
     responseStreaming,
     ...(tenantId !== undefined && { tenantId }),
     get event() {
-      return JSON.parse(Buffer.from(payload).toString("utf8")) as unknown;
+      const text = Buffer.from(payload).toString("utf8");
+      try {
+        return JSON.parse(text) as unknown;
+      } catch {
+        // Only who asks by a dry run may send what is no JSON.
+        return text;
+      }
     },
     ...(clientContext !== undefined && { clientContext: JSON.parse(Buffer.from(clientContext, "base64").toString()) }),
   };

@@ -1,5 +1,7 @@
 /** Who may call: nobody's web page, and else everybody whose request has the form of one signed by Signature Version 4. */
+
 import type { IncomingHttpHeaders } from "node:http";
+import { isIP } from "node:net";
 import { ApiError } from "./api-error.ts";
 
 /** What a caller signed with. */
@@ -62,10 +64,20 @@ export interface Admission {
    * @default none
    */
   readonly allowedHosts?: readonly string[] | undefined;
+  /**
+   * What the server listens on. Where that is not loopback, any address is let in: it is by a name that a page would have the
+   * browser come here.
+   * @default loopback
+   */
+  readonly host?: string | undefined;
 }
 
 const HOST = /^(\[[\da-f:.]+\]|[^:[\]]+)(?::\d+)?$/i;
 const LOOPBACK = /^(?:(?:[\w.-]+\.)?localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
+
+function isLoopback(host: string): boolean {
+  return LOOPBACK.test(host) || host === "::1";
+}
 
 /**
  * Anybody's page can make a browser send a request to loopback, and a name of anybody's can be made to lead there
@@ -75,9 +87,11 @@ const LOOPBACK = /^(?:(?:[\w.-]+\.)?localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
  * @throws {ApiError} for a page that may not call, and for a name that is not this machine's.
  */
 export function admit(headers: IncomingHttpHeaders, admission: Admission): Record<string, string> {
-  const { allowedOrigins = [], allowedHosts = [] } = admission;
+  const { allowedOrigins = [], allowedHosts = [], host: own = "127.0.0.1" } = admission;
   const host = HOST.exec(headers.host ?? "")?.[1]?.toLowerCase() ?? "";
-  if (!LOOPBACK.test(host) && !allowedHosts.some((allowed) => allowed.toLowerCase() === host)) {
+  const isAddress = !isLoopback(own) && isIP(host.replace(/^\[|\]$/g, "")) !== 0;
+  const isNamed = [own, ...allowedHosts].some((allowed) => allowed.toLowerCase() === host);
+  if (!isLoopback(host) && !isAddress && !isNamed) {
     throw forbidden(
       `The emulator is not called by the name ${JSON.stringify(host)}: a page on the web may have had it lead here. ` +
         "To allow the name, add it to the option allowedHosts.",

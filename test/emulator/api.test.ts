@@ -103,7 +103,7 @@ beforeAll(async () => {
       }),
     },
     {
-      queue: (_runner, call) => {
+      queue: (call) => {
         if (call.target.functionName === "busy") throw throttled();
         api.queued.push(call);
       },

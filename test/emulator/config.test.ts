@@ -163,7 +163,7 @@ describe("a configuration file", () => {
           versions: { "1": { handler: join(folder, "../old/orders.mjs") }, "2": {} },
         },
         users: { handler: join(folder, "users.cjs") },
-        reports: { command: "./bootstrap" },
+        reports: { command: "./bootstrap", folder },
       },
       port: 9001,
       faults: { throttle: 0.1, latency: [100, 300] },

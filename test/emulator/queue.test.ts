@@ -46,18 +46,24 @@ beforeEach(() => {
 afterEach(() => void vi.useRealTimers());
 
 test("one that goes well is run once", async () => {
-  const queue = createQueue((letter) => letters.push(letter));
   const orders = runner(ok);
-  queue.add(orders, call);
+  const queue = createQueue(
+    () => orders,
+    (letter) => letters.push(letter),
+  );
+  queue.add(call);
   await vi.advanceTimersByTimeAsync(60 * MINUTE);
   expect([orders.ids, letters]).toEqual([[call.requestId], []]);
 });
 
 test("one that fails is run again after one minute and after two more, by the same id, and given up then", async () => {
   expect(RETRY_DELAYS).toEqual([MINUTE, 2 * MINUTE]);
-  const queue = createQueue((letter) => letters.push(letter));
   const orders = runner(failed);
-  queue.add(orders, call);
+  const queue = createQueue(
+    () => orders,
+    (letter) => letters.push(letter),
+  );
+  queue.add(call);
   const runs: number[] = [];
   for (const wait of [0, MINUTE - 1, 1, 2 * MINUTE - 1, 1, 60 * MINUTE]) {
     await vi.advanceTimersByTimeAsync(wait);
@@ -69,24 +75,34 @@ test("one that fails is run again after one minute and after two more, by the sa
 });
 
 test("one that is better the second time is not given up", async () => {
-  const queue = createQueue((letter) => letters.push(letter), [5]);
   const orders = runner(failed, ok);
-  queue.add(orders, call);
+  const queue = createQueue(
+    () => orders,
+    (letter) => letters.push(letter),
+    [5],
+  );
+  queue.add(call);
   await vi.advanceTimersByTimeAsync(MINUTE);
   expect([orders.ids.length, letters]).toEqual([2, []]);
 });
 
 test("what a busy function refuses was no attempt, and comes back for six hours", async () => {
-  const queue = createQueue((letter) => letters.push(letter), []);
   const orders = runner(busy, busy, ok);
-  queue.add(orders, call);
+  let current = orders;
+  const queue = createQueue(
+    () => current,
+    (letter) => letters.push(letter),
+    [],
+  );
+  queue.add(call);
   await vi.advanceTimersByTimeAsync(1_000);
   expect(orders.ids).toHaveLength(2);
   await vi.advanceTimersByTimeAsync(2_000);
   expect([orders.ids.length, letters]).toEqual([3, []]);
 
   const never = runner(busy);
-  queue.add(never, call);
+  current = never;
+  queue.add(call);
   await vi.advanceTimersByTimeAsync(7 * 60 * MINUTE);
   expect(letters).toEqual([{ call, attempts: 1, reason: "Rate Exceeded." }]);
   expect(never.ids.length).toBeGreaterThan(60);
@@ -94,22 +110,43 @@ test("what a busy function refuses was no attempt, and comes back for six hours"
 });
 
 test("a runner that breaks is a failure like any other", async () => {
-  const queue = createQueue((letter) => letters.push(letter), []);
-  queue.add(
-    runner(() => Promise.reject(new Error("no disk"))),
-    call,
+  const broken = runner(() => Promise.reject(new Error("no disk")));
+  const queue = createQueue(
+    () => broken,
+    (letter) => letters.push(letter),
+    [],
   );
+  queue.add(call);
   await vi.advanceTimersByTimeAsync(0);
   expect(letters).toMatchObject([{ attempts: 1, reason: "no disk" }]);
 });
 
 test("a closed one runs nothing any more, and says nothing of what it was running", async () => {
-  const queue = createQueue((letter) => letters.push(letter));
   const orders = runner(failed);
-  queue.add(orders, call);
+  const queue = createQueue(
+    () => orders,
+    (letter) => letters.push(letter),
+  );
+  queue.add(call);
   await vi.advanceTimersByTimeAsync(0);
-  queue.add(orders, call);
+  queue.add(call);
   queue.close();
   await vi.advanceTimersByTimeAsync(60 * MINUTE);
   expect([orders.ids.length, letters, vi.getTimerCount()]).toEqual([2, [], 0]);
+});
+
+test("each attempt finds the function anew: it may have been mended, or be gone", async () => {
+  const mended = runner(ok);
+  const found: (FunctionRunner | undefined)[] = [runner(failed), mended];
+  const queue = createQueue(
+    () => found.shift(),
+    (letter) => letters.push(letter),
+    [5, 5],
+  );
+  queue.add(call);
+  await vi.advanceTimersByTimeAsync(10);
+  expect([mended.ids, letters]).toEqual([[call.requestId], []]);
+  queue.add(call);
+  await vi.advanceTimersByTimeAsync(10);
+  expect(letters).toMatchObject([{ attempts: 3, reason: "the function is not there any more" }]);
 });

@@ -167,7 +167,7 @@ describe("an answer", () => {
     const [host, port] = api.address.split(":");
     const socket = connect(Number(port), host).on("error", () => undefined);
     socket.write(
-      `POST /2018-06-01/runtime/invocation/1/${what} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf`,
+      `POST /2018-06-01/runtime/invocation/1/${what} HTTP/1.1\r\nHost: ${api.address}\r\nContent-Length: 100\r\n\r\nhalf`,
       () => socket.destroy(),
     );
     expect((await answered).kind).toBe(what === "response" ? "truncated" : "failure");

@@ -1,7 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: they are variables of templates
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Skipped, Template } from "../../src/emulator/config/template-functions.ts";
 import { readTemplate } from "../../src/emulator/config/templates.ts";
@@ -47,6 +47,7 @@ describe("serverless.yml", () => {
     const { functions } = await readTemplate(path);
     expect(functions["shop-dev-orders"]).toEqual({
       handler: `${file("src/orders.js")}#handler`,
+      folder: dirname(path),
       timeout: 20_000,
       memorySize: 512,
       concurrency: 5,
@@ -59,6 +60,7 @@ describe("serverless.yml", () => {
     });
     expect(functions["shop-users"]).toEqual({
       handler: `${file("src/admin/users.cjs")}#list`,
+      folder: dirname(path),
       timeout: 29_000,
       memorySize: 256,
       environment: shared,
@@ -66,6 +68,7 @@ describe("serverless.yml", () => {
     // The framework's own defaults, where neither says more.
     expect(functions["shop-dev-health-check"]).toMatchObject({
       handler: `${file("src/health.mjs")}#check`,
+      folder: dirname(path),
       timeout: 6000,
     });
   });
@@ -223,6 +226,7 @@ describe("a SAM template", () => {
     expect(functions).toEqual({
       "orders-local": {
         handler: `${file("app.mjs")}#lambdaHandler`,
+        folder: dirname(file("app.mjs")),
         timeout: 25_000,
         memorySize: 192,
         concurrency: 5,
@@ -241,12 +245,13 @@ describe("a SAM template", () => {
       OrdersFunction: functions["orders-local"],
       UsersFunction: {
         handler: `${file("users.js")}#list`,
+        folder: dirname(file("users.js")),
         timeout: 10_000,
         memorySize: 256,
         environment: { STAGE: "local", LOG_LEVEL: "debug" },
       },
       // The globals are SAM's, and do not count for CloudFormation's own resource.
-      PlainFunction: { handler: `${file("users.js")}#list` },
+      PlainFunction: { handler: `${file("users.js")}#list`, folder: dirname(file("users.js")) },
     });
     expect(functions.OrdersFunction).toBe(functions["orders-local"]);
   });
@@ -286,6 +291,7 @@ describe("a SAM template", () => {
     expect(functions).toEqual({
       OrdersHandler295CCC0B: {
         handler: `${join(fixtures, "cdk/asset.1f2e/index.js")}#handler`,
+        folder: join(fixtures, "cdk/asset.1f2e"),
         environment: { NODE_OPTIONS: "--enable-source-maps" },
       },
     });

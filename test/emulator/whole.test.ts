@@ -1,10 +1,13 @@
 /** The emulator as a whole: its functions of every kind, behind its API. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import {
   InvokeCommand,
   InvokeWithResponseStreamCommand,
@@ -85,7 +88,8 @@ describe("a function given as a file", () => {
     expect(crash.invocation.logs).toContain("in a process of its own");
     const second = await ask();
     expect(second.pid).not.toBe(first.pid);
-    await emulator.reload("app");
+    emulator.reload("app");
+    expect(() => emulator.reload("apq")).toThrow('there is no function "apq" to reload');
     expect((await ask()).pid).not.toBe(second.pid);
   });
 
@@ -134,6 +138,76 @@ test("a version's own command takes the place of the handler, and a path may hav
   const { functionError } = (await session.get("http+lambda://app:1/")).invocation;
   expect(functionError?.errorMessage).toContain("exit status 7");
   expect((await session.get("http+lambda://plain:1/")).status).toBe(200);
+});
+
+test("a function finds the others here, runs in its folder, and a result is not kept behind it", async () => {
+  await writeFile(join(folder, "data.json"), '"from its folder"');
+  await writeFile(
+    join(folder, "caller.mjs"),
+    `import { readFileSync } from "node:fs";
+     export const handler = async (event) => event.path === "/large"
+       ? { statusCode: 200, body: "x".repeat(1_000_000) }
+       : { statusCode: 200, body: process.env.AWS_ENDPOINT_URL_LAMBDA + " " + readFileSync("data.json", "utf8") };`,
+  );
+  const functions = { app: { handler: at("caller.mjs"), folder } };
+  await using emulator = await Emulator.start({ functions, quiet: true });
+  await using session = emulator.session();
+  expect(await session.get("http+lambda://app/").text()).toBe(`${emulator.endpoint} "from its folder"`);
+  const large = async (): Promise<void> => {
+    for (let count = 0; count < 60; count++) await session.get("http+lambda://app/large").text();
+  };
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  await large();
+  collect();
+  const before = process.memoryUsage().arrayBuffers;
+  await large();
+  collect();
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(20_000_000);
+});
+
+test("reload() lets what runs finish, and what is queued find what is new", async () => {
+  const started = join(folder, "started");
+  const code = (answer: string): string => `
+    import { existsSync, writeFileSync } from "node:fs";
+    export const handler = async (event) => {
+      if (event.path !== "/slow") return { statusCode: 200, body: ${JSON.stringify(answer)} };
+      writeFileSync(${JSON.stringify(started)}, "");
+      while (existsSync(${JSON.stringify(started)})) await new Promise((go) => setTimeout(go, 5));
+      return { statusCode: 200, body: ${JSON.stringify(answer)} };
+    };`;
+  await writeFile(at("slow.mjs"), code("old"));
+  await using emulator = await Emulator.start({ functions: { app: at("slow.mjs") }, quiet: true });
+  await using session = emulator.session();
+  const slow = session.get("http+lambda://app/slow").text();
+  await expect.poll(() => existsSync(started)).toBe(true);
+  await writeFile(at("slow.mjs"), code("new"));
+  emulator.reload();
+  expect(await session.get("http+lambda://app/").text()).toBe("new");
+  await rm(started);
+  expect(await slow).toBe("old");
+});
+
+test.each(["0.0.0.0", "localhost"])("listening on %s, it can be called by its endpoint", async (host) => {
+  await using emulator = await Emulator.start({ functions: { echo }, host });
+  await using session = emulator.session();
+  expect((await session.get("http+lambda://echo/")).status).toBe(502);
+  expect(emulator.endpoint).toMatch(host === "localhost" ? /^http:\/\/localhost:\d+$/ : /^http:\/\/127\.0\.0\.1:\d+$/);
+});
+
+test("a function's Runtime API is for its runtime alone", async () => {
+  await writeFile(
+    at("address.mjs"),
+    `export const handler = async () => ({ statusCode: 200, body: process.env.AWS_LAMBDA_RUNTIME_API });`,
+  );
+  await using emulator = await Emulator.start({ functions: { app: at("address.mjs") }, quiet: true });
+  await using session = emulator.session();
+  const address = await session.get("http+lambda://app/").text();
+  const url = `http://${address}/2018-06-01/runtime/invocation/next`;
+  for (const headers of [{ origin: "https://evil.example" }, { "sec-fetch-site": "cross-site" }]) {
+    expect((await fetch(url, { headers })).status).toBe(403);
+  }
+  expect((await fetch(url.replace("127.0.0.1", "localhost"))).status).toBe(403);
 });
 
 describe("concurrency", () => {

@@ -30,7 +30,7 @@ export async function startApi(functions: Functions, options: Partial<ApiOptions
   const api = createApi({
     find: ({ functionName, qualifier = "$LATEST" }) =>
       runners.get(qualifier === "$LATEST" ? functionName : `${functionName}:${qualifier}`),
-    queue: (_runner, call) => void queued.push(call),
+    queue: (call) => void queued.push(call),
     onCall: (call) => void calls.push(call),
     ...options,
   });

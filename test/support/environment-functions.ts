@@ -28,6 +28,7 @@ export function startFunction(
     concurrency: 10,
     environment: {},
     quiet: true,
+    endpoint: () => "http://127.0.0.1:2",
     ...settings,
   });
   runners.push(runner);

@@ -82,6 +82,8 @@ function locateFunction({ versions, ...definition }: FunctionDefinition, folder:
 }
 
 function locate<Definition extends VersionDefinition>(definition: Definition, folder: string): Definition {
-  const { handler } = definition;
-  return typeof handler === "string" ? { ...definition, handler: resolve(folder, handler) } : definition;
+  const { handler, command, folder: own } = definition;
+  // A command is made of paths as well, which are those of where it runs.
+  const root = own !== undefined || command !== undefined ? { folder: resolve(folder, own ?? ".") } : {};
+  return { ...definition, ...root, ...(typeof handler === "string" && { handler: resolve(folder, handler) }) };
 }

@@ -19,6 +19,7 @@ const VERSION_FIELDS: Readonly<Record<keyof VersionDefinition, Check>> = {
     'a function, or the file of one, "./orders.mjs" or "./orders.mjs#handler"',
   ],
   command: [isText, "a command line"],
+  folder: [isText, "the path of a folder"],
   timeout: TIMEOUT,
   memorySize: [(value) => isWhole(value, 128, 10_240), "whole megabytes, 128 to 10240"],
   environment: [isRecord, "an object of strings"],

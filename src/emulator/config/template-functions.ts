@@ -113,6 +113,7 @@ function define(
 
   const definition = checkDefinition(key, {
     handler: file,
+    folder,
     ...(timeout !== undefined && { timeout: Math.round(timeout * 1000) }),
     ...(memorySize !== undefined && { memorySize }),
     ...(concurrency !== undefined && { concurrency }),

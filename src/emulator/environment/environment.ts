@@ -82,10 +82,25 @@ export async function startEnvironment(settings: EnvironmentSettings): Promise<E
     cause ??= why;
     child.kill();
   };
+  let death: Died | undefined;
+  const mourners = new Set<(death: Died) => void>();
   const died = child.exited.then((exit): Died => {
     api.close();
-    return { kind: "died", failure: cause ?? exitFailure(exit) };
+    death = { kind: "died", failure: cause ?? exitFailure(exit) };
+    for (const tell of mourners) tell(death);
+    return death;
   });
+  /** Not by `Promise.race`: this promise lives as long as the environment, and would hold what each race has come to. */
+  function orDied<Value>(work: Promise<Value>): Promise<Value | Died> {
+    return new Promise((resolve) => {
+      if (death !== undefined) return resolve(death);
+      mourners.add(resolve);
+      void work.then((value) => {
+        mourners.delete(resolve);
+        resolve(value);
+      });
+    });
+  }
   const memory = watchMemory(child.pid, memorySize, () => kill(memoryFailure()));
   memory.start();
 
@@ -127,7 +142,7 @@ export async function startEnvironment(settings: EnvironmentSettings): Promise<E
     const finished = finish();
 
     async function finish(): Promise<Finish> {
-      const failed = await Promise.race([exchange.over, died]);
+      const failed = await orDied(exchange.over);
       clearTimeout(timer);
       const duration = performance.now() - begin;
       memory.stop();
@@ -145,13 +160,15 @@ export async function startEnvironment(settings: EnvironmentSettings): Promise<E
     /** What is said beside a result. Without the log, nobody has to wait for a runtime that works on. */
     async function rest(): Promise<{ readonly logs?: string }> {
       if (call.logs) return finished;
-      await Promise.race([finished, delay(GRACE)]);
+      const enough = new AbortController();
+      await Promise.race([finished, delay(GRACE, undefined, enough).catch(() => undefined)]);
+      enough.abort();
       return {};
     }
 
     /** Why the connection broke: mostly the process has ended, and that says more. */
     async function cutOff(): Promise<Uint8Array> {
-      const why = await Promise.race([died, delay(GRACE)]);
+      const why = await orDied(delay(GRACE));
       return why === undefined ? truncated(requestId) : why.failure.payload(requestId);
     }
 
@@ -191,7 +208,7 @@ export async function startEnvironment(settings: EnvironmentSettings): Promise<E
   }
 
   async function answerTo({ answered }: Exchange): Promise<Answer | Died> {
-    const answer = await Promise.race([answered, died]);
+    const answer = await orDied(answered);
     // The process has taken too much, but was faster than the watch.
     await memory.check();
     return cause === undefined || answer.kind === "stream" ? answer : died;

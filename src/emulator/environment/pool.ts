@@ -15,6 +15,8 @@ export interface Pool {
   /** @throws {ApiError} when there are as many invocations as there may be. */
   run(call: FunctionCall, signal: AbortSignal | undefined): Promise<InvocationResult>;
   close(): Promise<void>;
+  /** Ends each environment when it has nothing to do any more; what runs, or waits for one that starts, is not disturbed. */
+  retire(): void;
 }
 
 interface Waiter {
@@ -30,6 +32,7 @@ export function createPool(settings: EnvironmentSettings): Pool {
   const waiters: Waiter[] = [];
   let running = 0;
   let isClosed = false;
+  let isRetired = false;
 
   function offer(environment: Environment): void {
     if (!environment.isAlive()) return;
@@ -38,6 +41,7 @@ export function createPool(settings: EnvironmentSettings): Pool {
       waiter.take(environment);
       return;
     }
+    if (isRetired) return void environment.end();
     const timer = setTimeout(() => {
       idle.splice(idle.indexOf(entry), 1);
       void environment.end();
@@ -103,6 +107,13 @@ export function createPool(settings: EnvironmentSettings): Pool {
         offer(environment);
       });
       return invocation.result;
+    },
+    retire() {
+      isRetired = true;
+      for (const { environment, timer } of idle.splice(0)) {
+        clearTimeout(timer);
+        void environment.end();
+      }
     },
     async close() {
       isClosed = true;

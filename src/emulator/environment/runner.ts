@@ -21,5 +21,6 @@ export function environmentRunner(settings: EnvironmentSettings): FunctionRunner
       return abortable(pool.run(call, signal), signal);
     },
     close: () => pool.close(),
+    retire: () => pool.retire(),
   };
 }

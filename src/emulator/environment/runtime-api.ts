@@ -69,6 +69,7 @@ export async function startRuntimeApi(): Promise<RuntimeApi> {
   const ready = deferred<void>();
   const initError = deferred<Uint8Array>();
   let isReady = false;
+  let address = "";
   let asking: ServerResponse | undefined;
   let current: Current | undefined;
 
@@ -169,7 +170,12 @@ export async function startRuntimeApi(): Promise<RuntimeApi> {
   }
 
   function route(request: IncomingMessage, response: ServerResponse): void | Promise<void> {
-    const { method, url = "" } = request;
+    const { method, url = "", headers } = request;
+    // A runtime calls by the address that it was given; a page in a browser, or by another name, would take events away.
+    if (headers.host !== address || headers.origin !== undefined || headers["sec-fetch-site"] !== undefined) {
+      request.resume();
+      return refuse(response, 403, "Forbidden", "This is the Runtime API of a function");
+    }
     if (method === "GET" && url === `${ROOT}/invocation/next`) return onNext(response);
     if (method === "POST" && url === `${ROOT}/init/error`) return onInitError(request, response);
     const [, requestId, what] = INVOCATION.exec(url) ?? [];
@@ -192,9 +198,10 @@ export async function startRuntimeApi(): Promise<RuntimeApi> {
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject).listen(0, "127.0.0.1", resolve);
   });
+  address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
 
   return {
-    address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    address,
     ready: ready.promise,
     initError: initError.promise,
     deliver(event) {

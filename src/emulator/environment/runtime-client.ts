@@ -55,7 +55,9 @@ export function createRuntimeClient(address: string): RuntimeClient {
 
   return {
     async next() {
-      const { headers, body } = await answerTo(open("GET", "invocation/next").end());
+      const { status, headers, body } = await answerTo(open("GET", "invocation/next").end());
+      // A refusal is no event.
+      if (status !== 200) process.exit(1);
       const text = (name: string): string | undefined => {
         const value = headers[`lambda-runtime-${name}`];
         return typeof value === "string" ? Buffer.from(value, "latin1").toString("utf8") : undefined;
@@ -105,10 +107,15 @@ function errorType(error: string): Record<string, string> {
   return { "Lambda-Runtime-Function-Error-Type": String(type).replace(/[^\x20-\x7e]/g, "?") };
 }
 
-async function answerTo(request: ClientRequest): Promise<Pick<IncomingMessage, "headers"> & { readonly body: string }> {
+interface Answered extends Pick<IncomingMessage, "headers"> {
+  readonly status: number | undefined;
+  readonly body: string;
+}
+
+async function answerTo(request: ClientRequest): Promise<Answered> {
   const response = await new Promise<IncomingMessage>((resolve) => request.once("response", resolve));
   response.on("error", () => process.exit(1));
   const pieces: Buffer[] = [];
   for await (const piece of response as AsyncIterable<Buffer>) pieces.push(piece);
-  return { headers: response.headers, body: Buffer.concat(pieces).toString("utf8") };
+  return { status: response.statusCode, headers: response.headers, body: Buffer.concat(pieces).toString("utf8") };
 }

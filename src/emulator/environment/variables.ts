@@ -42,6 +42,8 @@ export function environmentVariables(settings: EnvironmentSettings, names: Envir
     ...credentials(environment),
     LANG: "en_US.UTF-8",
     TZ: ":UTC",
+    // A function that invokes another finds it here, and not on AWS.
+    AWS_ENDPOINT_URL_LAMBDA: settings.endpoint(),
     AWS_REGION: region,
     AWS_DEFAULT_REGION: region,
     AWS_LAMBDA_FUNCTION_NAME: functionName,
@@ -51,9 +53,9 @@ export function environmentVariables(settings: EnvironmentSettings, names: Envir
     AWS_LAMBDA_LOG_GROUP_NAME: `/aws/lambda/${functionName}`,
     AWS_LAMBDA_LOG_STREAM_NAME: names.logStreamName,
     AWS_XRAY_CONTEXT_MISSING: "LOG_ERROR",
-    LAMBDA_TASK_ROOT: taskRoot(program),
+    LAMBDA_TASK_ROOT: taskRoot(settings),
     LAMBDA_RUNTIME_DIR: fileURLToPath(new URL(".", import.meta.url)),
-    _HANDLER: handlerString(program),
+    _HANDLER: handlerString(settings),
     // Lambda's own runtimes alone have it.
     ...("file" in program && { AWS_EXECUTION_ENV: `AWS_Lambda_nodejs${process.versions.node.split(".")[0]}.x` }),
     ...environment,
@@ -68,15 +70,17 @@ export function newLogStreamName(version: string): string {
 }
 
 /** As Lambda's console has it, `src/orders.handler`: the file without its ending, from the task root on, and the export. */
-function handlerString(program: EnvironmentSettings["program"]): string {
+function handlerString(settings: EnvironmentSettings): string {
+  const { program } = settings;
   if ("command" in program) return "bootstrap";
   const { file, handler = "handler" } = program;
-  const path = relative(taskRoot(program), resolve(file)).replaceAll("\\", "/");
+  const path = relative(taskRoot(settings), resolve(file)).replaceAll("\\", "/");
   return `${path.slice(0, path.length - extname(path).length)}.${handler}`;
 }
 
-/** The current folder, as with Lambda's `/var/task`, unless the file lies outside of it. */
-function taskRoot(program: EnvironmentSettings["program"]): string {
+/** Lambda's `/var/task`: the folder that was given, or the current one, unless the file lies outside of it. */
+export function taskRoot({ folder, program }: EnvironmentSettings): string {
+  if (folder !== undefined) return folder;
   const here = process.cwd();
   if ("command" in program) return here;
   const file = resolve(program.file);

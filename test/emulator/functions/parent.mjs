@@ -10,6 +10,7 @@ const run = environmentRunner({
   timeout: 600_000,
   memorySize: 128,
   concurrency: 1,
+  endpoint: () => "http://127.0.0.1:2",
   environment: {},
   quiet: true,
 });

@@ -49,6 +49,8 @@ interface ReadOptions {
   /** Ends a body that is still being read. */
   readonly signal?: AbortSignal | undefined;
   readonly limit?: BodyLimit | undefined;
+  /** Must a stream not be ended in the middle, be it too long? */
+  readonly isReadToEnd?: boolean;
 }
 
 /** How much of a body is read at most. */
@@ -81,10 +83,11 @@ export async function readRequest(
   if ((method === "GET" || method === "HEAD") && (given !== null || fromRequest !== null)) {
     throw new TypeError(`a ${method} request can't have a body; send it with POST, or put it into the query`);
   }
+  const isReadToEnd = isPlatformForm(headers);
   const { body, contentType } =
     fromRequest === null
-      ? await readBody(given, options)
-      : { body: await collect(fromRequest, options, isPlatformForm(headers)) };
+      ? await readBody(given, { ...options, isReadToEnd })
+      : { body: await collect(fromRequest, { ...options, isReadToEnd }) };
   if (contentType !== undefined && findHeader(headers, "content-type") === undefined) {
     headers.push(["Content-Type", contentType]);
   }
@@ -221,8 +224,7 @@ function leastSizeOf(body: Blob | FormData): number {
  */
 async function collect(
   chunks: AsyncIterable<Uint8Array>,
-  { signal, limit }: ReadOptions,
-  isReadToEnd = false,
+  { signal, limit, isReadToEnd = false }: ReadOptions,
 ): Promise<Uint8Array> {
   const reader = chunks instanceof ReadableStream ? readerOf(chunks) : chunks[Symbol.asyncIterator]();
   // What it says to that is nobody's concern any more.

@@ -227,7 +227,7 @@ describe("many small pieces", () => {
     const events: unknown[] = [];
     for await (const event of readEvents(body)) events.push(event);
     expect(events).toEqual([{ data: "a" }]);
-  }, 3_000);
+  }, 8_000);
 });
 
 test("a generator that returns nothing is a payload", async () => {

@@ -7,6 +7,7 @@ const MAX_CODINGS = 5;
 
 /**
  * The decoded bytes. A coding that is not known stays as it is, and so does what stands before it.
+ * Not what {@link decodeStream} gives of one piece, put together: for a small body that took 1.6 times as long.
  *
  * @param limit Bytes at most, after each coding: a few bytes can stand for gigabytes.
  * @throws {PayloadTooLargeError} when they are more.

@@ -7,6 +7,7 @@ import { functionIdentifier } from "../target.ts";
 import { VERSION } from "../version.ts";
 import { abortable } from "./abortable.ts";
 import { networkError, readError, refusedError } from "./aws-error.ts";
+import { isClockWrong, isSignatureStale } from "./clock.ts";
 import {
   type AwsCredentials,
   type CredentialSource,
@@ -77,9 +78,6 @@ export const AWS_SETTING_NAMES: readonly string[] = [
   "maxSockets",
   "connectTimeout",
 ] satisfies (keyof AwsSettings)[];
-
-// Less than the five minutes that AWS puts up with, for an answer takes time.
-const MAX_SKEW_MS = 4 * 60 * 1000;
 
 /** One region's endpoint, and the credentials for it. */
 interface Caller {
@@ -182,12 +180,10 @@ function refused(
   if (said.code === "ExpiredTokenException" && caller.credentials.renew !== undefined) {
     caller.credentials.renew(credentials);
     corrected = "credentials";
-  } else if (response.status < 500 && Math.abs(offset - caller.clockOffset) >= MAX_SKEW_MS) {
-    // Whatever it was refused for: a wrong clock is not always told as one.
+  } else if (isClockWrong(response.status, offset - caller.clockOffset)) {
     caller.clockOffset = offset;
     corrected = "clock";
-  } else if (/^Signature (?:expired|not yet current)/.test(said.message)) {
-    // Signed long before it was sent, or by the clock before the correction; a new signature is all that is needed.
+  } else if (isSignatureStale(said.message)) {
     corrected = "clock";
   }
   return refusedError(invocation, { region: caller.endpoint.signingRegion, response, said, corrected });

@@ -1,12 +1,10 @@
 /** What a call by a client of AWS's SDK is to throw: the same as one of our own. */
 import { ConfigurationError, type Correction, sentences } from "../errors.ts";
 import { networkError, oneLine, readError, refusedError } from "./aws-error.ts";
+import { isClockWrong, isSignatureStale } from "./clock.ts";
 import { type Endpoint, parseEndpointUrl } from "./endpoint.ts";
 import { NetworkError, type WireResponse } from "./http.ts";
 import type { Passage } from "./sdk-passage.ts";
-
-// Less than the five minutes that AWS puts up with, for an answer takes time.
-const MAX_SKEW_MS = 4 * 60 * 1000;
 
 /** Only what certainly happened before there was a connection counts as not sent: the client does not tell. */
 export function lostConnection(error: NodeJS.ErrnoException): NetworkError {
@@ -33,9 +31,8 @@ export function failureOf(error: unknown, passage: Passage, region: string | und
   const response = passage.response ?? (begun ? undefined : mockedAnswer(failure));
   if (response !== undefined && response.status >= 300) {
     const said = readError(response);
-    const isSkewed = response.status < 500 && Math.abs(skew) >= MAX_SKEW_MS;
-    const corrected: Correction | undefined =
-      isSkewed || /^Signature (?:expired|not yet current)/.test(said.message) ? "clock" : undefined;
+    const isAboutTime = isClockWrong(response.status, skew) || isSignatureStale(said.message);
+    const corrected: Correction | undefined = isAboutTime ? "clock" : undefined;
     return refusedError(invocation, { region: region ?? "the client's region", response, said, corrected });
   }
   if (passage.request !== undefined || !isSetting(failure)) return error;

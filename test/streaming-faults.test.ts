@@ -1,6 +1,6 @@
 /** A response that streams, over connections that break, stall and end in every way: what is certain, and what is let go. */
 import { createHook } from "node:async_hooks";
-import { getEventListeners, once } from "node:events";
+import { getEventListeners } from "node:events";
 import { setImmediate as turn } from "node:timers/promises";
 import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib";
 import fc from "fast-check";
@@ -140,9 +140,9 @@ async function next(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<st
   return value === undefined ? undefined : Buffer.from(value).toString();
 }
 
-/** Whatever the client has written, or is about to: when its socket is in no call's hands. */
+/** Whatever the client has written, or is about to: when its socket is in no call's hands, and so has a time limit. */
 async function isFree(index = 0): Promise<void> {
-  await once(sockets.sockets[index] as NonNullable<(typeof sockets.sockets)[0]>, "free");
+  await expect.poll(() => sockets.sockets[index]?.timeout ?? 0).toBeGreaterThan(0);
 }
 
 async function expectGood(response: LambdaResponse): Promise<void> {

@@ -520,6 +520,68 @@ describe("something may have been sent", () => {
   });
 });
 
+describe("a connection that is not as it should be", () => {
+  test("answers what nobody has asked for: it is not the next call's answer", async () => {
+    const { port, sockets } = await serveRaw((socket) => socket.write(http(sockets.length)));
+    const client = createClient();
+    const seen = watched();
+    expect((await client.send(wire(port))).body.toString()).toBe("1");
+    sockets[0]?.write(http(666));
+    await expect.poll(() => seen[0]?.destroyed).toBe(true);
+    expect((await client.send(wire(port))).body.toString()).toBe("2");
+  });
+
+  test("answers twice at once: nobody knows which answer is meant", async () => {
+    const { port } = await serveRaw((socket) => socket.write(http(1) + http(2)));
+    expect(await failure(createClient().send(wire(port)))).toMatchObject({ code: "HPE_INVALID_CONSTANT", sent: true });
+  });
+
+  test("answers before it has all of the request: the answer counts, and the connection is not used again", async () => {
+    const { port, sockets } = await listen(
+      createServer((socket) => void socket.once("data", () => socket.pause().write(http(413)))),
+    );
+    const client = createClient();
+    const seen = watched();
+    const { body } = await client.send(wire(port, { body: Buffer.alloc(20_000_000) }));
+    expect(body.toString()).toBe("413");
+    await expect.poll(() => seen[0]?.destroyed).toBe(true);
+    expect(sockets).toHaveLength(1);
+  });
+
+  test.each(["a\r\nX-Evil: 1", "a\nb", "a\0b", "a\u0100b"])(
+    "%j in a header is refused, and not shown",
+    async (value) => {
+      const { port, sockets } = await serve((_, response) => response.end());
+      const call = async () => createClient().send(wire(port, { headers: { "x-secret": value } }));
+      await expect(call()).rejects.toThrow(new TypeError("the header x-secret can't hold a control character"));
+      expect(sockets).toHaveLength(0);
+    },
+  );
+
+  function http(body: number): string {
+    return `HTTP/1.1 200 OK\r\nContent-Length: ${String(body).length}\r\n\r\n${body}`;
+  }
+});
+
+describe("an answer that is read as it comes", () => {
+  test("whose end has come: to abort it ends no other call on its connection", async () => {
+    const { listener, next } = held();
+    const { port, sockets } = await serve(listener);
+    const client = createClient();
+    const controller = new AbortController();
+    const opening = client.open(wire(port), controller.signal);
+    (await next()).end("first");
+    const first = await opening;
+    const seen = client.send(wire(port));
+    const response = await next();
+    expect(sockets, "the same connection").toHaveLength(1);
+    controller.abort(new Error("enough"));
+    response.end("second");
+    expect((await seen).body.toString()).toBe("second");
+    await expect(first.read()).rejects.toThrow("enough");
+  });
+});
+
 describe("an aborted signal", () => {
   const reason = new Error("enough");
   const abortListeners = (signal: AbortSignal) => getEventListeners(signal, "abort").length;
@@ -651,7 +713,7 @@ describe("https", () => {
     });
     const { port, sockets } = await listen(server);
     const compilerOptions = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 };
-    for (const name of ["http", "abortable", "duration", "open-body"]) {
+    for (const name of ["http", "http-parser", "connection", "connections", "abortable", "duration", "open-body"]) {
       const source = readFileSync(fileURLToPath(new URL(`../../src/invoke/${name}.ts`, import.meta.url)), "utf8");
       const { outputText } = ts.transpileModule(source, { compilerOptions });
       writeFileSync(join(folder, `${name}.mjs`), outputText.replaceAll('.ts"', '.mjs"'));

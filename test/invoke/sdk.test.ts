@@ -355,10 +355,11 @@ async function outcomeOf(
   }
   if (!(settled instanceof InvokeError)) throw settled;
   const { code, outcome, status, requestId, retryAfter, attempts } = settled;
-  // Of a reset, newer Nodes tell one side of a request more than the other.
+  // Of a reset, newer Nodes tell one side of a request more than the other; of what is no HTTP, each parser says it its way.
   const message = settled.message
     .replaceAll(/127\.0\.0\.1:\d+/g, "HOST")
-    .replace(/ECONNRESET: (?:read ECONNRESET|aborted)/, "ECONNRESET");
+    .replace(/ECONNRESET: (?:read ECONNRESET|aborted)/, "ECONNRESET")
+    .replace(/(HPE_\w+): [^()]*/, "$1");
   return { code, outcome, status, message, requestId, retryAfter, attempts, requests, runs };
 }
 

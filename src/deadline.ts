@@ -24,7 +24,7 @@ export interface LastingSignal {
  * Runs `work` with signals that are aborted with the caller's, or after `timeout` milliseconds with the error of
  * `onTimeout`. Timer and listener are gone when the work is done, unless something outlasts it.
  */
-export async function withDeadline<Result>(
+export function withDeadline<Result>(
   own: AbortSignal | undefined,
   timeout: number | undefined,
   onTimeout: () => Error,
@@ -34,6 +34,15 @@ export async function withDeadline<Result>(
   if (timeout === undefined) {
     return work({ signal: own, outlasting: () => own, lasting: () => linkedSignal([own]) });
   }
+  return withTimer(own, timeout, onTimeout, work);
+}
+
+async function withTimer<Result>(
+  own: AbortSignal | undefined,
+  timeout: number,
+  onTimeout: () => Error,
+  work: (signals: CallSignals) => Promise<Result>,
+): Promise<Result> {
   const limit = new AbortController();
   const either = new AbortController();
   const forget = own && listenForAbort(own, () => either.abort(own.reason));

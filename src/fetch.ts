@@ -1,6 +1,6 @@
 /** The way of a request, from top to bottom. */
-import { type CookieAddress, withCookies } from "./cookie-header.ts";
-import { type CallSignals, type LastingSignal, withDeadline } from "./deadline.ts";
+import { type CookieAddress, type CookieKeeper, withCookies } from "./cookie-header.ts";
+import { type CallSignals, withDeadline } from "./deadline.ts";
 import { FunctionError, TimeoutError, TooManyRedirectsError } from "./errors.ts";
 import type { HeaderList } from "./formats/format.ts";
 import { findHeader } from "./formats/headers.ts";
@@ -30,7 +30,7 @@ import {
   signalAndRedirect,
   TEXT_TYPE,
 } from "./request.ts";
-import { type Delivery, respond } from "./respond.ts";
+import { respond } from "./respond.ts";
 import { fromWeb, LambdaResponse } from "./response.ts";
 import { letGo, orLetGo } from "./streamed-response.ts";
 import { type LambdaUrl, parseLambdaUrl, withQualifier } from "./target.ts";
@@ -97,10 +97,10 @@ export function createClient(settings: Settings, parts: SessionParts = {}): Clie
       const init = given ?? {};
       const url = locate(input, settings.schemes);
       if (url === undefined) return settings.fetch(input as string, init as RequestInit);
-      return call(ground, url, input, init);
+      return await call(ground, url, input, init);
     }) as LambdaFetch,
     async send(url, init) {
-      return call(ground, locate(url, settings.schemes) ?? new URL(url), url, init);
+      return await call(ground, locate(url, settings.schemes) ?? new URL(url), url, init);
     },
     async addressOf(url) {
       return addressOf(ground, locate(url, settings.schemes) ?? new URL(url));
@@ -130,20 +130,18 @@ interface Call extends Ground, CallSignals {
   readonly history: LambdaResponse[];
 }
 
+// From here on, a function that only hands a promise on is not async, and what is at hand is not awaited: of the fifty promises
+// that a call had, each cost about a microsecond.
+
 /** URL and request in, response out. */
-async function call(
-  ground: Ground,
-  start: Place,
-  input: string | URL | Request,
-  init: LambdaRequestInit,
-): Promise<Response> {
+function call(ground: Ground, start: Place, input: string | URL | Request, init: LambdaRequestInit): Promise<Response> {
   const options = mergeRequestOptions(ground.settings.request, init.lambda);
   if (!isFunction(start) || !areRequestsTraced()) return followCall(ground, start, input, { init, options });
   const { payloadFormat, invocationType, responseStreaming } = options;
   const request = { method: methodOf(input, init), url: start.href };
   return traceRequest(
     { request, target: start.target, payloadFormat, invocationType, responseStreaming },
-    (trace, added) => followCall(ground, start, input, { init, options, trace, added }),
+    async (trace, added) => await followCall(ground, start, input, { init, options, trace, added }),
   );
 }
 
@@ -157,7 +155,7 @@ interface Meant {
 }
 
 /** The same, redirects followed. */
-async function followCall(
+function followCall(
   ground: Ground,
   start: Place,
   input: string | URL | Request,
@@ -169,7 +167,9 @@ async function followCall(
   const progress = startProgress();
   // In an object of its own: a timer that knows it must not hold the rest of the call as long as it runs.
   const state: CallState = {
-    ...{ options, progress, isAnswered: false },
+    options,
+    progress,
+    isAnswered: false,
     place: qualifiedPlace(start, options, init),
     method: methodOf(input, init),
   };
@@ -190,11 +190,9 @@ async function followCall(
       lasting,
       history,
     };
-    let hop: Hop<BodyInput> = {
-      to: state.place,
-      request: await firstRequest(current, state.place, input, added),
-      leavesFunction: false,
-    };
+    const first = firstRequest(current, state.place, input, added);
+    const request = first instanceof Promise ? await first : first;
+    let hop: Hop<BodyInput> = { to: state.place, request, leavesFunction: false };
     for (let redirects = 0; ; redirects++) {
       const response = await sendWithCookies(current, hop);
       const location = locationOf(response);
@@ -255,20 +253,23 @@ function timeoutOf(state: CallState): () => TimeoutError {
 }
 
 /** The request as the caller gave it; its body read, where it becomes an event. */
-async function firstRequest(
+function firstRequest(
   current: Call,
   place: Place,
   input: string | URL | Request,
   added: HeaderList = [],
-): Promise<HopRequest<BodyInput>> {
+): HopRequest<BodyInput> | Promise<HopRequest<BodyInput>> {
   const { init, options, signal } = current;
   if (isFunction(place) && fetchFor(current, place) === undefined) {
     const { userinfo, target, href: url } = place;
     const limit = bodyLimit(options.invocationType, { method: methodOf(input, init), url, target });
+    const withAdded = (request: ReadRequest): ReadRequest => {
+      const unsaid = added.filter(([name]) => findHeader(request.headers, name.toLowerCase()) === undefined);
+      return unsaid.length === 0 ? request : { ...request, headers: [...request.headers, ...unsaid] };
+    };
+    const read = readRequest(input, init, { userinfo, signal, limit });
     // A body that is a stream may never end.
-    const request = await abortable(readRequest(input, init, { userinfo, signal, limit }), signal);
-    const unsaid = added.filter(([name]) => findHeader(request.headers, name.toLowerCase()) === undefined);
-    return unsaid.length === 0 ? request : { ...request, headers: [...request.headers, ...unsaid] };
+    return read instanceof Promise ? abortable(read, signal).then(withAdded) : withAdded(read);
   }
   const headers = readHeaders(init.headers ?? []);
   const { method = "GET", body = null } = init;
@@ -280,9 +281,12 @@ async function firstRequest(
 }
 
 /** One hop, with the cookies that are kept for where it goes. */
-async function sendWithCookies(current: Call, hop: Hop<BodyInput>): Promise<Response> {
+function sendWithCookies(current: Call, hop: Hop<BodyInput>): Promise<Response> {
   const { cookies } = current.parts;
-  if (cookies === undefined) return send(current, hop.to, hop.request);
+  return cookies === undefined ? send(current, hop.to, hop.request) : sendAndKeep(cookies, current, hop);
+}
+
+async function sendAndKeep(cookies: CookieKeeper, current: Call, hop: Hop<BodyInput>): Promise<Response> {
   const host = findHeader(hop.request.headers, "host");
   const addressed = (): Promise<CookieAddress> => abortable(addressOf(current, hop.to, host), current.signal);
   // What a function sends out of itself goes without them.
@@ -294,20 +298,26 @@ async function sendWithCookies(current: Call, hop: Hop<BodyInput>): Promise<Resp
   return response;
 
   async function keepCookies(): Promise<void> {
-    await cookies?.keep(await addressed(), setCookie);
+    await cookies.keep(await addressed(), setCookie);
   }
 }
 
 /** One hop: to a function by an invocation, to anywhere else by a `fetch`. */
-async function send(current: Call, place: Place, request: HopRequest<BodyInput>): Promise<Response> {
-  const { init, begin, progress, history, outlasting } = current;
+function send(current: Call, place: Place, request: HopRequest<BodyInput>): Promise<Response> {
   // An error speaks of the request that it names, not of those that led there.
-  Object.assign(progress, startProgress());
+  Object.assign(current.progress, startProgress());
   const fetch = fetchFor(current, place);
-  if (fetch === undefined) {
-    const read = isRead(request) ? request : await readRequest(place.href, request);
-    return sendToFunction(current, place as LambdaUrl, read);
-  }
+  return fetch === undefined
+    ? sendToFunction(current, place as LambdaUrl, request)
+    : sendToWeb(current, place, request, fetch);
+}
+
+async function sendToWeb(
+  { init, begin, progress, history, outlasting }: Call,
+  place: Place,
+  request: HopRequest<BodyInput>,
+  fetch: typeof globalThis.fetch,
+): Promise<Response> {
   progress.sent = true;
   const response = await sendByFetch(fetch, place.href, request, init, outlasting());
   const last = history.at(-1);
@@ -317,17 +327,21 @@ async function send(current: Call, place: Place, request: HopRequest<BodyInput>)
 }
 
 /** One request, one response; and another invocation, where its status asks for it. */
-async function sendToFunction(current: Call, url: LambdaUrl, request: ReadRequest): Promise<LambdaResponse> {
+async function sendToFunction(current: Call, url: LambdaUrl, given: HopRequest<BodyInput>): Promise<LambdaResponse> {
   const { settings, parts, options, progress, signal, trace } = current;
   const isRedirected = current.history.length > 0;
+  const request = isRead(given) ? given : await readRequest(url.href, given);
   const invocation = makeInvocation(request, url, options, { progress, onRetry: parts.onRetry, trace, isRedirected });
   const { retry, repeatable, target, request: summary } = invocation;
   const invoker = invokerFor(current, url) as Invoker;
   for (let taken = 0; ; ) {
     const before = progress.attempts;
-    const response = await invoke(current, invoker, invocation).finally(() => {
+    let response: LambdaResponse;
+    try {
+      response = await invoke(current, invoker, invocation);
+    } finally {
       if (trace !== undefined) trace.attempts += progress.attempts - before;
-    });
+    }
     if (retry === undefined || !repeatable || !retry.statuses.includes(response.status)) {
       settings.retries.refund(taken);
       return response;
@@ -344,32 +358,28 @@ async function sendToFunction(current: Call, url: LambdaUrl, request: ReadReques
 
 /** One invocation, one response. */
 async function invoke(current: Call, invoker: Invoker, invocation: Invocation): Promise<LambdaResponse> {
+  const { progress, options, signal: ofCall } = current;
   const lasting = invocation.responseStreaming ? current.lasting() : undefined;
+  const signal = lasting?.signal ?? ofCall;
   try {
-    return await respond(await deliver(current, invoker, invocation, lasting), invocation, current, lasting);
+    const sent = performance.now();
+    // An invoker of a user's own may not look at its signal.
+    const result = await abortable(invoker.invoke(invocation, signal), signal);
+    const elapsed = performance.now() - sent;
+    progress.sent = false;
+    progress.mayHaveRun ||= options.invocationType !== "DryRun";
+    const isRead = result?.payload instanceof Uint8Array;
+    if (!isRead && (lasting === undefined || result?.prelude === undefined)) throw noResult(invocation);
+    const response = respond({ result, elapsed }, invocation, current, lasting);
+    return response instanceof Promise ? await abortable(response, ofCall) : response;
   } catch (error) {
     lasting?.end();
     throw error;
   }
 }
 
-/** An event goes out, a result comes back. */
-async function deliver(
-  { progress, options, signal: ofCall }: Call,
-  invoker: Invoker,
-  invocation: Invocation,
-  lasting: LastingSignal | undefined,
-): Promise<Delivery> {
-  const signal = lasting?.signal ?? ofCall;
-  const sent = performance.now();
-  // An invoker of a user's own may not look at its signal.
-  const result = await abortable(invoker.invoke(invocation, signal), signal);
-  const elapsed = performance.now() - sent;
-  progress.sent = false;
-  progress.mayHaveRun ||= options.invocationType !== "DryRun";
-  const isRead = result?.payload instanceof Uint8Array;
-  if (isRead || (lasting !== undefined && result?.prelude !== undefined)) return [result, elapsed];
-  throw new TypeError(`the invoker of ${invocation.target.functionName} has to give a result with a payload of bytes`);
+function noResult({ target }: Invocation): TypeError {
+  return new TypeError(`the invoker of ${target.functionName} has to give a result with a payload of bytes`);
 }
 
 function finish(response: Response, { options }: Call, { to, request }: Hop<BodyInput>, redirects: number): Response {

@@ -45,7 +45,8 @@ export function makeInvocation(
   const context = clientContext === undefined ? undefined : encodeClientContext(clientContext, about);
   const policy = retry === false || onRetry === undefined ? retry : { ...retry, onRetry };
   const executionName = executionNameOf(request, options, isRedirected ? summary : undefined);
-  return {
+  // Field by field: to spread what may be absent costs more than the rest.
+  const invocation: { -readonly [Name in keyof RequestInvocation]: RequestInvocation[Name] } = {
     target,
     request: summary,
     invocationType,
@@ -54,14 +55,15 @@ export function makeInvocation(
     // To ask twice whether one may invoke a function does not run it, and neither does a name that an execution has.
     repeatable: invocationType === "DryRun" || executionName !== undefined || unsafe || isRepeatable(request),
     progress,
-    // What is queued, or only asked, has no answer to stream.
-    ...(responseStreaming && invocationType === "RequestResponse" && { responseStreaming }),
-    ...(context !== undefined && { clientContext: context }),
-    ...(tenantId !== undefined && { tenantId }),
-    ...(executionName !== undefined && { durableExecutionName: executionName }),
-    ...(policy !== false && { retry: policy }),
-    ...(trace !== undefined && { trace }),
   };
+  // What is queued, or only asked, has no answer to stream.
+  if (responseStreaming && invocationType === "RequestResponse") invocation.responseStreaming = true;
+  if (context !== undefined) invocation.clientContext = context;
+  if (tenantId !== undefined) invocation.tenantId = tenantId;
+  if (executionName !== undefined) invocation.durableExecutionName = executionName;
+  if (policy !== false) invocation.retry = policy;
+  if (trace !== undefined) invocation.trace = trace;
+  return invocation;
 }
 
 /**

@@ -67,13 +67,14 @@ const NORMALIZED_METHODS = new Set(["DELETE", "GET", "HEAD", "OPTIONS", "POST", 
 /**
  * Reads method, headers and body as `fetch` does: https://fetch.spec.whatwg.org/#dom-request
  *
+ * @returns a promise only where the body is not at hand.
  * @throws {TypeError} where `fetch` throws one; the message says what to change.
  */
-export async function readRequest(
+export function readRequest(
   input: string | URL | Request,
   init: LambdaRequestInit,
   options: ReadOptions = {},
-): Promise<ReadRequest> {
+): ReadRequest | Promise<ReadRequest> {
   const { userinfo } = options;
   const request = requestOf(input);
   const method = checkMethod(init.method ?? request?.method ?? "GET");
@@ -83,18 +84,20 @@ export async function readRequest(
   if ((method === "GET" || method === "HEAD") && (given !== null || fromRequest !== null)) {
     throw new TypeError(`a ${method} request can't have a body; send it with POST, or put it into the query`);
   }
-  const isReadToEnd = isPlatformForm(headers);
-  const { body, contentType } =
-    fromRequest === null
-      ? await readBody(given, { ...options, isReadToEnd })
-      : { body: await collect(fromRequest, { ...options, isReadToEnd }) };
-  if (contentType !== undefined && findHeader(headers, "content-type") === undefined) {
-    headers.push(["Content-Type", contentType]);
-  }
-  if (userinfo !== undefined && findHeader(headers, "authorization") === undefined) {
-    headers.push(["Authorization", basicAuthorization(...userinfo)]);
-  }
-  return { method, headers, body };
+  const withBody = ({ body, contentType }: ReadBody): ReadRequest => {
+    if (contentType !== undefined && findHeader(headers, "content-type") === undefined) {
+      headers.push(["Content-Type", contentType]);
+    }
+    if (userinfo !== undefined && findHeader(headers, "authorization") === undefined) {
+      headers.push(["Authorization", basicAuthorization(...userinfo)]);
+    }
+    return { method, headers, body };
+  };
+  const atHand = bodyAtHand(given);
+  if (fromRequest === null && atHand !== undefined) return withBody(atHand);
+  const reading = { ...options, isReadToEnd: isPlatformForm(headers) };
+  if (fromRequest === null) return readBody(given as BodyInput, reading).then(withBody);
+  return collect(fromRequest, reading).then((body) => withBody({ body }));
 }
 
 /** Is its body read already? */
@@ -175,7 +178,8 @@ function checkMethod(method: string): string {
   return NORMALIZED_METHODS.has(upper) ? upper : method;
 }
 
-async function readBody(body: BodyInput | null, options: ReadOptions): Promise<ReadBody> {
+/** Of a body that is text or bytes. */
+function bodyAtHand(body: BodyInput | null): ReadBody | undefined {
   if (body === null) return { body: null };
   if (typeof body === "string") return { body: body.toWellFormed(), contentType: TEXT_TYPE };
   if (body instanceof URLSearchParams) {
@@ -184,6 +188,10 @@ async function readBody(body: BodyInput | null, options: ReadOptions): Promise<R
   if (body instanceof Uint8Array) return { body };
   if (body instanceof ArrayBuffer) return { body: new Uint8Array(body) };
   if (ArrayBuffer.isView(body)) return { body: new Uint8Array(body.buffer, body.byteOffset, body.byteLength) };
+  return undefined;
+}
+
+async function readBody(body: BodyInput, options: ReadOptions): Promise<ReadBody> {
   if (Symbol.asyncIterator in Object(body)) return { body: await collect(body as AsyncIterable<Uint8Array>, options) };
   if (!(body instanceof Blob || body instanceof FormData)) {
     throw new TypeError(

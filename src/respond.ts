@@ -4,7 +4,6 @@ import type { LastingSignal } from "./deadline.ts";
 import type { ResponseParts } from "./formats/format.ts";
 import { FORMATS } from "./formats/formats.ts";
 import { describeInvocation, describeOpenInvocation } from "./invocation-info.ts";
-import { abortable } from "./invoke/abortable.ts";
 import { readFunctionFailure } from "./invoke/function-failure.ts";
 import type { Invocation, InvocationResult } from "./invoke/invoker.ts";
 import type { RequestSettings, Settings } from "./options.ts";
@@ -12,25 +11,30 @@ import { type LambdaResponse, toResponse } from "./response.ts";
 import { type StreamedParts, toStreamedResponse } from "./streamed-response.ts";
 
 /** A result, and the milliseconds that it took. */
-export type Delivery = readonly [result: InvocationResult, elapsed: number];
+interface Delivery {
+  readonly result: InvocationResult;
+  readonly elapsed: number;
+}
 
 /** What the call knows that it is an answer to. */
 interface Circumstances {
   readonly options: RequestSettings;
   readonly settings: Settings;
-  readonly signal: AbortSignal | undefined;
   /** When the call began, by `performance.now()`. */
   readonly begin: number;
   readonly history: readonly LambdaResponse[];
 }
 
-/** @param lasting What ends a body that streams. It is over when this throws, or gives a response that does not. */
-export async function respond(
-  [result, elapsed]: Delivery,
+/**
+ * @param lasting What ends a body that streams. It is over when this throws, or gives a response that does not.
+ * @returns a promise where the body has to be decoded first.
+ */
+export function respond(
+  { result, elapsed }: Delivery,
   { target, request }: Pick<Invocation, "request" | "target">,
-  { options, settings, signal, history, begin }: Circumstances,
+  { options, settings, history, begin }: Circumstances,
   lasting: LastingSignal | undefined,
-): Promise<LambdaResponse> {
+): LambdaResponse | Promise<LambdaResponse> {
   const { payloadFormat, invocationType } = options;
   const { maxResponseSize } = settings;
   const { payload } = result;
@@ -59,7 +63,7 @@ export async function respond(
     lasting?.abort(new DOMException("the result is no response", "AbortError"));
   }
   lasting?.end();
-  return abortable(toResponse(parts as ResponseParts, request.method, facts, maxResponseSize), signal);
+  return toResponse(parts as ResponseParts, request.method, facts, maxResponseSize);
 
   function partsOf(): AnswerParts {
     if (invocationType !== "RequestResponse") return unansweredParts(invocationType);

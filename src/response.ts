@@ -246,30 +246,39 @@ class BufferedResponse extends LambdaResponse {
 // The servers of other runtimes read a Response's body from the inside, where a BufferedResponse has none.
 const IS_NODE = !("Bun" in globalThis) && !("Deno" in globalThis);
 
-/** The response that a function's result came to, with its body decoded. */
-export async function toResponse(
+/** The response that a function's result came to, with its body decoded; a promise of it only where that takes its time. */
+export function toResponse(
   parts: ResponseParts,
   method: string,
   facts: ResponseFacts,
   maxResponseSize: number = Number.POSITIVE_INFINITY,
-): Promise<LambdaResponse> {
+): LambdaResponse | Promise<LambdaResponse> {
   const { status, body } = parts;
   const init = responseInit(status, parts.headers);
   const { headers } = init;
   if (hasNoBody(method, status)) return new LambdaResponse(null, init, facts);
   // A function's own count may be of what it had before an adapter compressed or encoded it.
   headers.set("content-length", String(body.length));
-  try {
-    const encoding = headers.get("content-encoding");
-    checkSize(body.length, maxResponseSize);
-    const bytes = encoding === null ? body : await decodeContent(body, encoding, maxResponseSize);
-    return IS_NODE ? new BufferedResponse(bytes, init, facts) : new LambdaResponse(bytes as BodyOf, init, facts);
-  } catch (error) {
-    // Status and headers are good; whoever reads the body is told.
+  const encoding = headers.get("content-encoding");
+  const withBytes = (bytes: Uint8Array): LambdaResponse =>
+    IS_NODE ? new BufferedResponse(bytes, init, facts) : new LambdaResponse(bytes as BodyOf, init, facts);
+  // Status and headers are good; whoever reads the body is told.
+  const unreadable = (error: unknown): LambdaResponse => {
     const reason = readingError(error, facts);
-    const unreadable = new ReadableStream({ start: (controller) => controller.error(reason) });
-    return new LambdaResponse(unreadable as BodyOf, init, facts);
+    return new LambdaResponse(
+      new ReadableStream({ start: (controller) => controller.error(reason) }) as BodyOf,
+      init,
+      facts,
+    );
+  };
+  try {
+    checkSize(body.length, maxResponseSize);
+  } catch (error) {
+    return unreadable(error);
   }
+  return encoding === null
+    ? withBytes(body)
+    : decodeContent(body, encoding, maxResponseSize).then(withBytes, unreadable);
 }
 
 /** What a reader of the body is told: a limit does not know by itself whose body is over it. */

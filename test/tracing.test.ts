@@ -50,15 +50,15 @@ test("a call, and the one attempt it took", async () => {
   const response = await session.post(ORDERS, { json: { sku: "A-1" } });
   expect(names).toEqual([
     "request start",
-    "request end",
     "invoke start",
     "invoke end",
+    "request end",
     "invoke asyncStart",
     "invoke asyncEnd",
     "request asyncStart",
     "request asyncEnd",
   ]);
-  const [request, , attempt] = messages.map(({ message }) => message) as [RequestTrace, object, InvokeTrace];
+  const [request, attempt] = messages.map(({ message }) => message) as [RequestTrace, object, InvokeTrace];
   expect(new Set(messages.map(({ message }) => message)).size).toBe(2);
   expect(request).toMatchObject({
     request: { method: "POST", url: ORDERS },

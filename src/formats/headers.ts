@@ -75,7 +75,12 @@ export function hostOf(target: Target): string {
 
 /** The last value of a header, whatever its casing. */
 export function findHeader(headers: HeaderList, lowerCaseName: string): string | undefined {
-  return headers.findLast(([name]) => name.toLowerCase() === lowerCaseName)?.[1];
+  for (let index = headers.length - 1; index >= 0; index--) {
+    const [name, value] = headers[index] as HeaderList[number];
+    // The lengths first, which cost nothing to compare.
+    if (name.length === lowerCaseName.length && name.toLowerCase() === lowerCaseName) return value;
+  }
+  return undefined;
 }
 
 /** Adds a value to both maps: the last one wins in the one, all are kept in the other. */

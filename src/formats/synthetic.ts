@@ -6,13 +6,11 @@ export const SOURCE_IP = "127.0.0.1";
 // `$default` is the one stage that no framework cuts off the path or puts in front of it.
 export const STAGE = "$default";
 
-const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-
 /** `10/Jul/2026:19:19:04 +0000` */
 export function requestTime(time: Date): string {
-  const two = (value: number): string => String(value).padStart(2, "0");
-  const date = `${two(time.getUTCDate())}/${MONTHS[time.getUTCMonth()]}/${time.getUTCFullYear()}`;
-  return `${date}:${two(time.getUTCHours())}:${two(time.getUTCMinutes())}:${two(time.getUTCSeconds())} +0000`;
+  // `Fri, 10 Jul 2026 19:19:04 GMT`
+  const [, day, month, year, clock] = time.toUTCString().split(" ");
+  return `${day}/${month}/${year}:${clock} +0000`;
 }
 
 /** `Root=1-<8 hex digits: seconds>-<24 hex digits>` */

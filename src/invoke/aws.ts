@@ -87,6 +87,12 @@ interface Caller {
   clockOffset: number;
 }
 
+/** Who calls, this time. */
+interface Identity {
+  readonly caller: Caller;
+  readonly credentials: AwsCredentials;
+}
+
 /**
  * Invokes functions on AWS, or on an emulator at `endpoint`. This is where a `Session` sends its invocations by default.
  *
@@ -99,40 +105,35 @@ export function awsInvoker(settings: AwsSettings = {}): Invoker {
   checkSettings(settings);
   const { maxSockets, connectTimeout } = settings;
   const http = createHttpClient({ maxSockets, connectTimeout });
-  const callers = new Map<string | undefined, Promise<Caller>>();
+  const callers = new Map<string | undefined, Caller | Promise<Caller>>();
 
   /** Made once a region: it may have to read files. One that fails is made anew, in case those are mended. */
-  function callerFor(region: string | undefined): Promise<Caller> {
-    let caller = callers.get(region);
-    if (caller === undefined) {
-      caller = makeCaller(settings, region);
-      caller.catch(() => callers.delete(region));
-      callers.set(region, caller);
-    }
-    return caller;
+  function callerFor(region: string | undefined): Caller | Promise<Caller> {
+    const known = callers.get(region);
+    if (known !== undefined) return known;
+    const making = makeCaller(settings, region);
+    callers.set(region, making);
+    making.then(
+      (caller) => callers.set(region, caller),
+      () => callers.delete(region),
+    );
+    return making;
   }
 
-  async function identify(
-    { target, request }: Invocation,
-    signal: AbortSignal | undefined,
-  ): Promise<{ caller: Caller; credentials: AwsCredentials }> {
-    try {
-      const caller = await callerFor(target.region);
-      const found = caller.credentials();
-      // They may be a login or a slow service away; an aborted call does not wait for them.
-      return { caller, credentials: found instanceof Promise ? await abortable(found, signal) : found };
-    } catch (error) {
-      if (!(error instanceof ConfigurationError) || error === signal?.reason) throw error;
-      // Calls share these errors, which know none of them.
-      throw new ConfigurationError(error.message, { request, target, cause: error.cause });
-    }
+  /** At once, where both are at hand, as they are for most calls. */
+  function identify(invocation: Invocation, signal: AbortSignal | undefined): Identity | Promise<Identity> {
+    const caller = callerFor(invocation.target.region);
+    const credentials = caller instanceof Promise ? caller.then((made) => made.credentials()) : caller.credentials();
+    if (credentials instanceof Promise) return identifyLater({ caller, credentials }, invocation, signal);
+    return { caller: caller as Caller, credentials };
   }
 
   return {
     async invoke(invocation, signal) {
       const { progress } = invocation;
       if (progress !== undefined) progress.sent = false;
-      const { caller, credentials } = await identify(invocation, signal);
+      const identity = identify(invocation, signal);
+      const { caller, credentials } = identity instanceof Promise ? await identity : identity;
       const { endpoint } = caller;
       const onSend = (): void => {
         if (progress !== undefined) progress.sent = true;
@@ -164,6 +165,22 @@ export function awsInvoker(settings: AwsSettings = {}): Invoker {
       http.close();
     },
   };
+}
+
+async function identifyLater(
+  asked: { readonly caller: Caller | Promise<Caller>; readonly credentials: Promise<AwsCredentials> },
+  { request, target }: Invocation,
+  signal: AbortSignal | undefined,
+): Promise<Identity> {
+  try {
+    // They may be a login or a slow service away; an aborted call does not wait for them.
+    const credentials = await abortable(asked.credentials, signal);
+    return { caller: await asked.caller, credentials };
+  } catch (error) {
+    if (!(error instanceof ConfigurationError) || error === signal?.reason) throw error;
+    // Calls share these errors, which know none of them.
+    throw new ConfigurationError(error.message, { request, target, cause: error.cause });
+  }
 }
 
 /** The error of a refusal, of which the next attempt may be free: with new credentials, or with a clock put right. */
@@ -242,56 +259,51 @@ function signedRequest(invocation: Invocation, caller: Caller, credentials: AwsC
   const path = `${endpoint.basePath}/${operation}`;
   const query = target.qualifier === undefined ? "" : `Qualifier=${encodeRfc3986(target.qualifier)}`;
   // Headers at their defaults are left out: some emulators refuse what they don't know.
-  const signed: Record<string, string> = {
+  const headers: Record<string, string> = {
     "content-type": "application/json",
     host: endpoint.host,
-    "x-amz-date": amzDate(new Date(Date.now() + clockOffset)),
-    ...(invocationType !== "RequestResponse" && { "x-amz-invocation-type": invocationType }),
-    ...(clientContext !== undefined && { "x-amz-client-context": clientContext }),
-    ...(tenantId !== undefined && { "x-amz-tenant-id": tenantId }),
-    ...(durableExecutionName !== undefined && { "x-amz-durable-execution-name": durableExecutionName }),
-    ...(logs && { "x-amz-log-type": "Tail" }),
-    ...(credentials.sessionToken !== undefined && { "x-amz-security-token": credentials.sessionToken }),
+    "x-amz-date": amzDate(Date.now() + clockOffset),
   };
+  if (invocationType !== "RequestResponse") headers["x-amz-invocation-type"] = invocationType;
+  if (clientContext !== undefined) headers["x-amz-client-context"] = clientContext;
+  if (tenantId !== undefined) headers["x-amz-tenant-id"] = tenantId;
+  if (durableExecutionName !== undefined) headers["x-amz-durable-execution-name"] = durableExecutionName;
+  if (logs) headers["x-amz-log-type"] = "Tail";
+  if (credentials.sessionToken !== undefined) headers["x-amz-security-token"] = credentials.sessionToken;
   const scope = { credentials, region: endpoint.signingRegion, service: "lambda" };
+  headers.authorization = authorization({ method: "POST", path, query, headers, body: payload }, scope);
+  // What follows is not signed, as in AWS's SDKs: what stands on the way may write into it.
+  headers["content-length"] = String(payload.length);
+  headers["user-agent"] = `lambda-requests/${VERSION}`;
   const traceId = lambdaTraceId();
+  if (traceId !== undefined) headers["x-amzn-trace-id"] = traceId;
   return {
     protocol: endpoint.protocol,
     hostname: endpoint.hostname,
     port: endpoint.port,
     method: "POST",
     path: query === "" ? path : `${path}?${query}`,
-    headers: {
-      ...signed,
-      authorization: authorization({ method: "POST", path, query, headers: signed, body: payload }, scope),
-      "content-length": String(payload.length),
-      "user-agent": `lambda-requests/${VERSION}`,
-      // Not signed, as in AWS's SDKs: what stands on the way may write into it.
-      ...(traceId !== undefined && { "x-amzn-trace-id": traceId }),
-    },
+    headers,
     body: payload,
   };
 }
 
 function readFacts(headers: WireResponse["headers"], region: string): Omit<InvocationResult, "payload"> {
-  const functionError = headers["x-amz-function-error"];
-  const requestId = headers["x-amzn-requestid"];
-  const executedVersion = headers["x-amz-executed-version"];
-  const traceId = headers["x-amzn-trace-id"];
-  const durableExecutionArn = headers["x-amz-durable-execution-arn"];
-  const logs = headers["x-amz-log-result"];
-  return {
-    region,
-    ...(says(functionError) && { functionError }),
-    ...(says(requestId) && { requestId }),
-    ...(says(executedVersion) && { executedVersion }),
-    ...(says(traceId) && { traceId }),
-    ...(says(durableExecutionArn) && { durableExecutionArn }),
-    ...(typeof logs === "string" && { logs: Buffer.from(logs, "base64").toString("utf8") }),
-  };
-}
-
-/** A header that is empty says nothing. */
-function says(value: string | string[] | undefined): value is string {
-  return typeof value === "string" && value !== "";
+  const {
+    "x-amz-function-error": functionError,
+    "x-amzn-requestid": requestId,
+    "x-amz-executed-version": executedVersion,
+    "x-amzn-trace-id": traceId,
+    "x-amz-durable-execution-arn": durableExecutionArn,
+    "x-amz-log-result": logs,
+  } = headers;
+  const facts: { -readonly [Name in keyof InvocationResult]?: InvocationResult[Name] } = { region };
+  // A header that is empty says nothing.
+  if (functionError) facts.functionError = functionError;
+  if (requestId) facts.requestId = requestId;
+  if (executedVersion) facts.executedVersion = executedVersion;
+  if (traceId) facts.traceId = traceId;
+  if (durableExecutionArn) facts.durableExecutionArn = durableExecutionArn;
+  if (logs !== undefined) facts.logs = Buffer.from(logs, "base64").toString("utf8");
+  return facts;
 }

@@ -37,9 +37,9 @@ export interface AnswerParser {
 const MAX_HEAD = 16 * 1024;
 const HEAD_END = "\r\n\r\n";
 const START = "HTTP/1.";
-const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?:[ \r]|$)/;
+const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?(?:\r\n|$)/;
 const TOKEN = /^[!#$%&'*+\-.^_`|~\dA-Za-z]+$/;
-const NOT_IN_HEAD = /[^\t\r\n\x20-\x7e\x80-\xff]|\r(?!\n)|(?<!\r)\n/;
+const NOT_ON_A_LINE = /[^\t\x20-\x7e\x80-\xff]/;
 /** Of these a second value is a mistake of whoever stands on the way; the first one counts. */
 const SINGLE: ReadonlySet<string> = new Set(["age", "content-type", "date", "retry-after"]);
 const NO_BODY: ReadonlySet<number> = new Set([204, 304]);
@@ -130,7 +130,7 @@ export function createAnswerParser(listener: AnswerListener): AnswerParser {
   /** They are of no use to us. */
   function readTrailer(line: string): void {
     if (line === "") finish();
-    else if (NOT_IN_HEAD.test(line) || !TOKEN.test(line.slice(0, line.indexOf(":")))) throw badField();
+    else if (NOT_ON_A_LINE.test(line) || !TOKEN.test(line.slice(0, line.indexOf(":")))) throw badField();
   }
 
   return {
@@ -154,7 +154,6 @@ export function createAnswerParser(listener: AnswerListener): AnswerParser {
 function parseHead(text: string): AnswerHead {
   const [, minor, digits] = STATUS_LINE.exec(text) ?? [];
   if (digits === undefined) throw broken("HPE_INVALID_STATUS", "its first line has no status");
-  if (NOT_IN_HEAD.test(text)) throw broken("HPE_INVALID_HEADER_TOKEN", "there is a control character in its headers");
   const status = Number(digits);
   const headers = parseFields(text);
   const { connection = "", "content-length": length, "transfer-encoding": coding } = headers;
@@ -191,6 +190,7 @@ function parseFields(text: string): Record<string, string> {
     const name = text.slice(start, colon).toLowerCase();
     if (colon < 0 || colon > end || !TOKEN.test(name)) throw badField();
     const value = trimmed(text, colon + 1, end);
+    if (NOT_ON_A_LINE.test(value)) throw badField();
     const known = fields[name];
     if (known === undefined) fields[name] = value;
     else if (!SINGLE.has(name)) fields[name] = `${known}, ${value}`;

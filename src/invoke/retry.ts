@@ -9,7 +9,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { type Correction, InvokeError } from "../errors.ts";
 import { CLOSED } from "./http.ts";
 import type { Invocation, InvocationResult, Invoker, Progress, RetryInfo, RetryPolicy } from "./invoker.ts";
-import { readHead } from "./stream-head.ts";
+import { hasHead, readHead } from "./stream-head.ts";
 import { areAttemptsTraced, type RequestTrace, traceAttempt, traceRetry } from "./tracing.ts";
 
 /** Deliveries at most, where nothing says otherwise. */
@@ -144,18 +144,28 @@ export function retryInvoker(inner: Invoker, retries: Retries): Invoker {
   };
 }
 
-/** Until status and headers are known: a stream that breaks before that has given nothing to anybody. */
-async function attempt(
+function attempt(
   inner: Invoker,
   invocation: Invocation,
   number: number,
   signal: AbortSignal | undefined,
 ): Promise<InvocationResult> {
-  const run = async (): Promise<InvocationResult> => readHead(await inner.invoke(invocation, signal));
-  if (!areAttemptsTraced()) return run();
+  if (!areAttemptsTraced()) return deliver(inner, invocation, signal);
   const { request, target, payload, trace } = invocation;
   const message = { request, target, attempt: number, eventSize: payload.length };
-  return traceAttempt(trace === undefined ? message : { ...message, parent: trace }, run);
+  return traceAttempt(trace === undefined ? message : { ...message, parent: trace }, () =>
+    deliver(inner, invocation, signal),
+  );
+}
+
+/** Until status and headers are known: a stream that breaks before that has given nothing to anybody. */
+async function deliver(
+  inner: Invoker,
+  invocation: Invocation,
+  signal: AbortSignal | undefined,
+): Promise<InvocationResult> {
+  const result = await inner.invoke(invocation, signal);
+  return hasHead(result) ? result : await readHead(result);
 }
 
 /** `Retry-After`, seconds or a date, as milliseconds from now: RFC 9110, 10.2.3. */

@@ -29,10 +29,17 @@ export interface SigningScope {
 
 const ALGORITHM = "AWS4-HMAC-SHA256";
 
-/** `20150830T123600Z` */
-export function amzDate(time: Date): string {
-  const iso = time.toISOString();
-  return `${iso.slice(0, 4)}${iso.slice(5, 7)}${iso.slice(8, 13)}${iso.slice(14, 16)}${iso.slice(17, 19)}Z`;
+// One for all calls of a second: to write it anew took a tenth of a signature.
+let cachedDate = { second: Number.NaN, written: "" };
+
+/** `20150830T123600Z`, of milliseconds since 1970. */
+export function amzDate(time: number): string {
+  const second = Math.floor(time / 1000);
+  if (cachedDate.second !== second) {
+    const written = new Date(time).toISOString().replace(/[-:]|\.\d+/g, "");
+    cachedDate = { second, written };
+  }
+  return cachedDate.written;
 }
 
 /** The value of the `Authorization` header. */
@@ -40,17 +47,20 @@ export function authorization(request: SigningRequest, { credentials, region, se
   const dateTime = request.headers["x-amz-date"] ?? "";
   const date = dateTime.slice(0, 8);
   const credentialScope = `${date}/${region}/${service}/aws4_request`;
-  const signedHeaders = signedHeaderNames(request).join(";");
-  const toSign = stringToSign(dateTime, credentialScope, canonicalRequest(request));
-  const signature = hmac(signingKey(credentials.secretAccessKey, date, region, service), toSign).toString("hex");
+  const names = signedHeaderNames(request);
+  const toSign = stringToSign(dateTime, credentialScope, canonicalRequest(request, names));
+  const signature = signerFor(credentials.secretAccessKey, date, region, service)(toSign);
+  const signedHeaders = names.join(";");
   return `${ALGORITHM} Credential=${credentials.accessKeyId}/${credentialScope}, SignedHeaders=${signedHeaders}, Signature=${signature}`;
 }
 
 /** Step 1. */
-export function canonicalRequest(request: SigningRequest): string {
-  const names = signedHeaderNames(request);
+export function canonicalRequest(
+  request: SigningRequest,
+  names: readonly string[] = signedHeaderNames(request),
+): string {
   let canonicalHeaders = "";
-  for (const name of names) canonicalHeaders += `${name}:${(request.headers[name] ?? "").trim().replace(/ +/g, " ")}\n`;
+  for (const name of names) canonicalHeaders += `${name}:${canonicalValue(request.headers[name] ?? "")}\n`;
   const hashedPayload = sha256(request.body);
   return `${request.method}\n${canonicalUri(request.path)}\n${request.query}\n${canonicalHeaders}\n${names.join(";")}\n${hashedPayload}`;
 }
@@ -60,21 +70,27 @@ export function stringToSign(dateTime: string, credentialScope: string, canonica
   return `${ALGORITHM}\n${dateTime}\n${credentialScope}\n${sha256(canonical)}`;
 }
 
-// Step 4. A key lasts a day; one cached key serves all calls but the first of a day, a region or a secret.
-let cachedKey: { id: string; key: Buffer } | undefined;
-
+/** Step 4. */
 export function signingKey(secretAccessKey: string, date: string, region: string, service: string): Buffer {
+  const dateKey = hmac(`AWS4${secretAccessKey}`, date);
+  return hmac(hmac(hmac(dateKey, region), service), "aws4_request");
+}
+
+// A key lasts a day; one cached signer serves all calls but the first of a day, a region or a secret.
+let cachedSigner: { id: string; sign: (text: string) => string } | undefined;
+
+/** Step 5. */
+function signerFor(secretAccessKey: string, date: string, region: string, service: string): (text: string) => string {
   const id = `${date}/${region}/${service}/${secretAccessKey}`;
-  if (cachedKey?.id !== id) {
-    const dateKey = hmac(`AWS4${secretAccessKey}`, date);
-    const key = hmac(hmac(hmac(dateKey, region), service), "aws4_request");
-    cachedKey = { id, key };
+  if (cachedSigner?.id !== id) {
+    cachedSigner = { id, sign: hmacWith(signingKey(secretAccessKey, date, region, service)) };
   }
-  return cachedKey.key;
+  return cachedSigner.sign;
 }
 
 /** The path is encoded once more than on the wire, for every service but S3: `%3A` is signed as `%253A`. */
 function canonicalUri(path: string): string {
+  if (/^[\w.~/-]*$/.test(path)) return path;
   return encodeRfc3986(path).replaceAll("%2F", "/");
 }
 
@@ -83,6 +99,11 @@ export function encodeRfc3986(text: string): string {
   // Most names are nothing else.
   if (/^[\w.~-]*$/.test(text)) return text;
   return encodeURIComponent(text).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
+}
+
+/** Most values have no spaces to take away. */
+function canonicalValue(value: string): string {
+  return /^\s|\s$| {2}/.test(value) ? value.trim().replace(/ +/g, " ") : value;
 }
 
 function signedHeaderNames(request: SigningRequest): string[] {
@@ -96,4 +117,23 @@ function sha256(data: string | Uint8Array): string {
 
 function hmac(key: string | Buffer, data: string): Buffer {
   return createHmac("sha256", key).update(data).digest();
+}
+
+const BLOCK = 64;
+
+/**
+ * HMAC, as https://www.rfc-editor.org/rfc/rfc2104 defines it, with one key of 32 bytes for many texts: to make an object of
+ * `createHmac` for each took 13 µs of a call's 130.
+ */
+function hmacWith(key: Buffer): (text: string) => string {
+  const inner = Buffer.alloc(BLOCK, 0x36);
+  const outer = Buffer.alloc(BLOCK + 32, 0x5c);
+  for (const [index, byte] of key.entries()) {
+    inner[index] = byte ^ 0x36;
+    outer[index] = byte ^ 0x5c;
+  }
+  return (text) => {
+    outer.write(hash("sha256", Buffer.concat([inner, Buffer.from(text)]), "binary"), BLOCK, "binary");
+    return sha256(outer);
+  };
 }

@@ -58,7 +58,7 @@ test("a call, and the one attempt it took", async () => {
     "request asyncStart",
     "request asyncEnd",
   ]);
-  const [request, attempt] = messages.map(({ message }) => message) as [RequestTrace, object, InvokeTrace];
+  const [request, attempt] = messages.map(({ message }) => message) as [RequestTrace, InvokeTrace];
   expect(new Set(messages.map(({ message }) => message)).size).toBe(2);
   expect(request).toMatchObject({
     request: { method: "POST", url: ORDERS },

@@ -127,6 +127,7 @@ function encode(request: EventRequest, target: Target): RestApiEvent {
   const resource = path === "/" ? "/" : "/{proxy+}";
   const { headers, multiValueHeaders } = encodeHeaders(request, target, now);
   const host = headers.Host ?? "";
+  const label = firstLabel(host);
   const { single, multi } = encodeQuery(request.query);
   const { body, isBase64Encoded } = encodeBody(request.body, isTextType(findHeader(request.headers, "content-type")));
   return {
@@ -149,7 +150,7 @@ function encode(request: EventRequest, target: Target): RestApiEvent {
       accountId: target.accountId ?? UNKNOWN_ACCOUNT,
       protocol: "HTTP/1.1",
       stage: STAGE,
-      domainPrefix: firstLabel(host),
+      domainPrefix: label,
       requestTimeEpoch: now.getTime(),
       requestId: randomUUID(),
       identity: {
@@ -168,7 +169,7 @@ function encode(request: EventRequest, target: Target): RestApiEvent {
       },
       domainName: host,
       deploymentId: "000000",
-      apiId: firstLabel(host),
+      apiId: label,
     },
     body,
     isBase64Encoded,

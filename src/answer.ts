@@ -9,7 +9,7 @@ import type { Target } from "./target.ts";
 
 /** The parts of a response whose body may still be on its way. */
 export interface AnswerParts extends Omit<ResponseParts, "body"> {
-  readonly body: Uint8Array | PayloadStream;
+  readonly body: ResponseParts["body"] | PayloadStream;
 }
 
 /** What the function returned. */

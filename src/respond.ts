@@ -45,7 +45,7 @@ export function respond(
   const format = FORMATS[payloadFormat];
   const known = { target, elapsed, payloadFormat, ...(functionError !== undefined && { functionError }) };
   const parts = partsOf();
-  const isStreamed = !(parts.body instanceof Uint8Array);
+  const isStreamed = !(typeof parts.body === "string" || parts.body instanceof Uint8Array);
   const open = isStreamed ? describeOpenInvocation(result, known) : undefined;
   const facts = {
     request,

@@ -2,6 +2,7 @@
 import { STATUS_CODES } from "node:http";
 import { checkSize, decodeContent } from "./content-encoding.ts";
 import { HTTPError, PayloadTooLargeError, type RequestSummary } from "./errors.ts";
+import { bodyLength } from "./formats/body.ts";
 import type { HeaderList, ResponseParts } from "./formats/format.ts";
 import { isHopByHop } from "./formats/headers.ts";
 import type { InvocationInfo } from "./invocation-info.ts";
@@ -157,32 +158,38 @@ export class LambdaResponse extends StandardResponse {
 }
 
 /**
- * A response whose bytes are already here. `json()`, `text()` and the like answer from them; a stream, which costs as
+ * A response whose text or bytes are already here. `json()`, `text()` and the like answer from them; a stream, which costs as
  * much as all the rest of a call (some 35 µs), is made only for those who ask for one.
  */
 class BufferedResponse extends LambdaResponse {
-  readonly #bytes: Uint8Array;
+  readonly #content: string | Uint8Array;
   readonly #facts: ResponseFacts;
   #used = false;
+  /** Are the bytes those of a clone as well? */
+  #isShared = false;
   #standard: Response | undefined;
 
-  constructor(bytes: Uint8Array, init: ResponseInit, facts: ResponseFacts) {
+  /** @param content Of text, the bytes are made for those who ask. */
+  constructor(content: string | Uint8Array, init: ResponseInit, facts: ResponseFacts) {
     super(null, init, facts);
-    this.#bytes = bytes;
+    this.#content = content;
     this.#facts = facts;
   }
 
   /** From the first use of the stream on, a plain `Response` keeps the books. */
   #asStandard(): Response {
-    this.#standard ??= new Response(this.#bytes as BodyOf, { headers: this.headers });
+    this.#standard ??= new Response(bytesOf(this.#content) as BodyOf, { headers: this.headers });
     return this.#standard;
   }
 
-  async #read<Result>(fromBytes: (bytes: Uint8Array) => Result, fromStandard: (response: Response) => Promise<Result>) {
+  async #read<Result>(
+    fromContent: (content: string | Uint8Array) => Result,
+    fromStandard: (response: Response) => Promise<Result>,
+  ) {
     if (this.#standard !== undefined) return fromStandard(this.#standard);
     if (this.#used) throw new TypeError("Body is unusable: Body has already been read");
     this.#used = true;
-    return fromBytes(this.#bytes);
+    return fromContent(this.#content);
   }
 
   override get body(): Response["body"] {
@@ -200,13 +207,16 @@ class BufferedResponse extends LambdaResponse {
 
   override arrayBuffer(): Promise<ArrayBuffer> {
     return this.#read(
-      (bytes) => ownBytes(bytes).buffer,
+      (content) => this.#ownBytes(content).buffer,
       (response) => response.arrayBuffer(),
     );
   }
 
   override bytes(): Promise<Uint8Array<ArrayBuffer>> {
-    return this.#read(ownBytes, async (response) => new Uint8Array(await response.arrayBuffer()));
+    return this.#read(
+      (content) => this.#ownBytes(content),
+      async (response) => new Uint8Array(await response.arrayBuffer()),
+    );
   }
 
   override text(): Promise<string> {
@@ -215,9 +225,16 @@ class BufferedResponse extends LambdaResponse {
 
   override json<Value = unknown>(): Promise<Value> {
     return this.#read(
-      (bytes) => JSON.parse(decodeText(bytes)) as Value,
+      (content) => JSON.parse(decodeText(content)) as Value,
       (response) => response.json() as Promise<Value>,
     );
+  }
+
+  /** The bytes themselves where they are nobody else's, and all of their memory; a copy otherwise. */
+  #ownBytes(content: string | Uint8Array): Uint8Array<ArrayBuffer> {
+    const bytes = bytesOf(content);
+    const isWhole = bytes.byteLength === bytes.buffer.byteLength && bytes.buffer instanceof ArrayBuffer;
+    return isWhole && !this.#isShared ? new Uint8Array(bytes.buffer as ArrayBuffer) : new Uint8Array(bytes);
   }
 
   // These two need the content type, which the platform knows how to read.
@@ -239,7 +256,14 @@ class BufferedResponse extends LambdaResponse {
       throw new TypeError("Response.clone: Body has already been consumed.");
     }
     const { status, statusText, headers } = this;
-    return new BufferedResponse(this.#bytes, { status, statusText, headers: new Headers(headers) }, this.#facts);
+    const copy = new BufferedResponse(
+      this.#content,
+      { status, statusText, headers: new Headers(headers) },
+      this.#facts,
+    );
+    this.#isShared = true;
+    copy.#isShared = true;
+    return copy;
   }
 }
 
@@ -258,10 +282,11 @@ export function toResponse(
   const { headers } = init;
   if (hasNoBody(method, status)) return new LambdaResponse(null, init, facts);
   // A function's own count may be of what it had before an adapter compressed or encoded it.
-  headers.set("content-length", String(body.length));
+  const size = bodyLength(body);
+  headers.set("content-length", String(size));
   const encoding = headers.get("content-encoding");
-  const withBytes = (bytes: Uint8Array): LambdaResponse =>
-    IS_NODE ? new BufferedResponse(bytes, init, facts) : new LambdaResponse(bytes as BodyOf, init, facts);
+  const withContent = (content: string | Uint8Array): LambdaResponse =>
+    IS_NODE ? new BufferedResponse(content, init, facts) : new LambdaResponse(bytesOf(content) as BodyOf, init, facts);
   // Status and headers are good; whoever reads the body is told.
   const unreadable = (error: unknown): LambdaResponse => {
     const reason = readingError(error, facts);
@@ -272,13 +297,12 @@ export function toResponse(
     );
   };
   try {
-    checkSize(body.length, maxResponseSize);
+    checkSize(size, maxResponseSize);
   } catch (error) {
     return unreadable(error);
   }
-  return encoding === null
-    ? withBytes(body)
-    : decodeContent(body, encoding, maxResponseSize).then(withBytes, unreadable);
+  if (encoding === null) return withContent(body);
+  return decodeContent(bytesOf(body), encoding, maxResponseSize).then(withContent, unreadable);
 }
 
 /** What a reader of the body is told: a limit does not know by itself whose body is over it. */
@@ -311,11 +335,11 @@ export function fromWeb(source: Response, facts: ResponseFacts): LambdaResponse 
 const UTF8 = new TextDecoder();
 
 /** As `fetch` decodes text: UTF-8 whatever the content type says, without a byte-order mark. */
-function decodeText(bytes: Uint8Array): string {
-  return UTF8.decode(bytes);
+function decodeText(content: string | Uint8Array): string {
+  if (typeof content !== "string") return UTF8.decode(content);
+  return content.startsWith("\ufeff") ? content.slice(1) : content;
 }
 
-/** A copy: the bytes may be a part of a larger buffer, or those of a clone as well. */
-function ownBytes(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(bytes);
+function bytesOf(content: string | Uint8Array): Uint8Array {
+  return typeof content === "string" ? Buffer.from(content) : content;
 }

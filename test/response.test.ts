@@ -1,5 +1,6 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { buffer } from "node:stream/consumers";
 import { inspect } from "node:util";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
@@ -711,4 +712,57 @@ describe("raiseForStatus", () => {
     expect(inspect(error), "no headers in a log").not.toContain("hunter2");
     expect(await response.text()).toBe("why");
   });
+});
+
+describe("the bytes that are given are the reader's own", () => {
+  const large = Buffer.alloc(100_000, "a");
+  const base64 = large.toString("base64");
+  const result = { statusCode: 200, headers: { "content-type": "image/png" }, body: base64, isBase64Encoded: true };
+  const payload = Buffer.from(JSON.stringify(result));
+  const get = createFetch({ invoker: { invoke: async () => ({ payload }) } });
+
+  test("to change them changes no clone", async () => {
+    const response = await get("http+lambda://app/");
+    const clone = response.clone();
+    const second = clone.clone();
+    for (const one of [response, clone]) (await one.bytes()).fill(0);
+    expect(Buffer.from(await second.arrayBuffer()).equals(large)).toBe(true);
+  });
+
+  test("nor what an invoker has given", async () => {
+    const kept = Buffer.alloc(100_000, "a");
+    const raw = createFetch({ invoker: { invoke: async () => ({ payload: kept }) } });
+    for (let call = 0; call < 2; call++) {
+      const bytes = await (await raw("http+lambda://app/")).bytes();
+      expect(Buffer.from(bytes).equals(large)).toBe(true);
+      bytes.fill(0);
+    }
+  });
+
+  test("and have memory of their own that may be transferred", async () => {
+    const response = await get("http+lambda://app/");
+    const bytes = await response.bytes();
+    const moved = structuredClone(bytes, { transfer: [bytes.buffer] });
+    expect(Buffer.from(moved).equals(large)).toBe(true);
+    expect(await (await get("http+lambda://app/")).bytes()).toHaveLength(large.length);
+  });
+});
+
+test.each([
+  ["text", "Crème brûlée"],
+  ["a byte-order mark, which is taken away from text", "\ufeff{}"],
+  ["half a surrogate, which no bytes can hold", "a\ud83d"],
+  ["nothing", ""],
+])("a body of %s reads the same as text, as bytes and as a stream", async (_, body) => {
+  const standard = (): Response => new Response(body);
+  const read = async (reader: (response: Response) => Promise<unknown>): Promise<void> => {
+    const response = await answer({ statusCode: 200, body });
+    expect(response.headers.get("content-length")).toBe(String(Buffer.byteLength(body)));
+    expect(await reader(response)).toEqual(await reader(standard()));
+  };
+  await read((response) => response.text());
+  await read(async (response) => Buffer.from(await response.arrayBuffer()).toString("hex"));
+  await read(async (response) => buffer(response.body as ReadableStream));
+  await read(async (response) => buffer((await response.blob()).stream() as ReadableStream));
+  await read((response) => response.clone().text());
 });

@@ -42,13 +42,13 @@ export function encodeBody(
     : { body: bytes.toString("base64"), isBase64Encoded: true };
 }
 
-/** The bytes of a result's `body`. An object, which only a Function URL takes, is its JSON. */
-export function decodeBody(body: unknown, isBase64Encoded: unknown): Uint8Array {
+/** A result's `body`: text, or bytes where it was base64. An object, which only a Function URL takes, is its JSON. */
+export function decodeBody(body: unknown, isBase64Encoded: unknown): string | Uint8Array {
   const encoded = isTrue(isBase64Encoded);
   if (body === undefined || body === null || body === "") return new Uint8Array();
-  if (typeof body === "string") return encoded ? decodeBase64(body) : Buffer.from(body);
+  if (typeof body === "string") return encoded ? decodeBase64(body) : body.toWellFormed();
   if (encoded) throw new InvalidResultError(`isBase64Encoded is true, but body is ${kindOf(body)}, not a string`);
-  return Buffer.from(toJson(body));
+  return toJson(body);
 }
 
 /** What a parser reads, a writer may find too deep. */

@@ -20,7 +20,8 @@ export interface EventRequest {
 export interface ResponseParts {
   readonly status: number;
   readonly headers: HeaderList;
-  readonly body: Uint8Array;
+  /** Text where the result held text, so that it need not become bytes first. */
+  readonly body: string | Uint8Array;
 }
 
 /** A payload format: how a request becomes an event, and a result a response. */

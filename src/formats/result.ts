@@ -13,7 +13,8 @@ export function decodeResult(format: Format, payload: Uint8Array): ResponseParts
   if (json !== undefined) return format.decode(json.value);
   const frame = readFrame(payload);
   if (frame === undefined) {
-    return { status: 200, headers: [["content-type", "application/octet-stream"]], body: payload };
+    // A copy: a body is its response's own, and these bytes may be an invoker's.
+    return { status: 200, headers: [["content-type", "application/octet-stream"]], body: Buffer.from(payload) };
   }
   return { ...decodePrelude(format, frame.prelude), body: frame.body };
 }

@@ -185,12 +185,13 @@ function writeHead({ method, path, headers }: WireRequest): string {
 
 function readWhole({ connection, resolve, fail, finish }: Reading<WireResponse>): AnswerReader {
   let head: AnswerHead;
-  const body = createCollector();
+  let body: Collector;
   return {
     onHead(given) {
       head = given;
+      body = createCollector(head.length);
     },
-    onBody: body.add,
+    onBody: (piece) => body.add(piece),
     onEnd() {
       finish();
       const { status, headers } = head;
@@ -248,21 +249,31 @@ function bodyOf(connection: Connection, onClose: () => void): Readable & { compl
 }
 
 async function collect({ pieces }: OpenBody): Promise<Buffer> {
-  const body = createCollector();
+  const body = createCollector(undefined);
   for await (const piece of pieces) body.add(piece);
   return body.bytes();
 }
 
-/** Pieces of an answer, of which most have one. */
-function createCollector(): { add(piece: Buffer): void; bytes(): Buffer } {
+interface Collector {
+  add(piece: Buffer): void;
+  bytes(): Buffer;
+}
+
+/** Puts pieces together: at once, where their length is known, so that a large answer is not in memory twice. */
+function createCollector(length: number | undefined): Collector {
   const pieces: Buffer[] = [];
+  let whole: Buffer | undefined;
   let size = 0;
   return {
     add(piece) {
       size += piece.length;
       if (size > MAX_ANSWER) throw coded(`the answer is over ${MAX_ANSWER} bytes`, ANSWER_TOO_LARGE);
-      pieces.push(piece);
+      if (length === undefined || piece.length === length || length > MAX_ANSWER) pieces.push(piece);
+      else {
+        whole ??= Buffer.allocUnsafe(length);
+        piece.copy(whole, size - piece.length);
+      }
     },
-    bytes: () => (pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : Buffer.concat(pieces, size)),
+    bytes: () => whole ?? (pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : Buffer.concat(pieces, size)),
   };
 }

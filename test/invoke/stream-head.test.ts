@@ -21,7 +21,7 @@ interface Seen {
   readonly error?: string;
 }
 
-const latin = (bytes: Uint8Array): string => Buffer.from(bytes).toString("latin1");
+const latin = (body: string | Uint8Array): string => Buffer.from(body as Uint8Array).toString("latin1");
 
 function seen(decode: () => ReturnType<Format["decode"]>): Seen {
   try {

@@ -233,6 +233,8 @@ function readAsItComes({ connection, resolve, fail, errorOf, finish }: Reading<O
 function bodyOf(connection: Connection, onClose: () => void): Readable & { complete: boolean } {
   const body = Object.assign(
     new Readable({
+      // A few reads of the socket, which would be stopped and started for each else.
+      highWaterMark: 256 * 1024,
       // Behind its end, the connection is another call's.
       read() {
         if (!body.complete) connection.resume();

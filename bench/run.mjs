@@ -1,79 +1,71 @@
-// Times the built package against AWS's SDK and a bare POST: each contestant in processes of its own, in shuffled order, on
-// one local server. Prints the median of several processes, and ratios, which are what a reader on another machine can use.
-import { fork } from "node:child_process";
-import { readdirSync } from "node:fs";
-import { cpus } from "node:os";
+// `npm run bench`: times the built package against AWS's SDK, a bare POST and others, side by side on one local server, and
+// writes what it found into README.md and docs/. `npm run bench -- warm` runs one part and writes nothing, unless it is
+// told to by --write; --quick makes everything short, to see that it works.
+import "./install.mjs";
+import { writeFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { inArena } from "./arena.mjs";
+import { skipped } from "./contestants.mjs";
+import { environment } from "./environment.mjs";
+import { goals } from "./goals.mjs";
+import * as cold from "./parts/cold.mjs";
+import * as concurrency from "./parts/concurrency.mjs";
+import * as large from "./parts/large.mjs";
+import * as stream from "./parts/stream.mjs";
+import * as warm from "./parts/warm.mjs";
+import { concurrencyPlot, sizePlot } from "./plots.mjs";
+import { markdownTable, plainTable, writeBetween } from "./report.mjs";
+import { summary } from "./summary.mjs";
 
-const CALLS = 4000;
-const IN_FLIGHT = 32;
-const ROUNDS = 5;
+const PARTS = { cold, warm, large, stream, concurrency };
+const DOCS = new URL("../docs/", import.meta.url);
+const PAGE = new URL("performance.md", DOCS);
+const README = new URL("../README.md", import.meta.url);
 
-if (process.argv[2] === "--contestant") await measure(process.argv[3], process.argv[4]);
-else await compare();
-
-async function measure(file, endpoint) {
-  const begin = performance.now();
-  const { name, prepare } = await import(`./contestants/${file}`);
-  const call = await prepare(endpoint);
-  if ((await call()) !== "A-1") throw new Error(`${name} gives a wrong answer`);
-  const cold = performance.now() - begin;
-  await many(call, CALLS / 2);
-  const cpu = process.cpuUsage();
-  await many(call, CALLS);
-  const { user, system } = process.cpuUsage(cpu);
-  process.send({ name, cold, warm: (user + system) / CALLS });
-  process.exit();
+const { values: given, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { write: { type: "boolean", default: false }, quick: { type: "boolean", default: false } },
+});
+const unknown = positionals.filter((name) => PARTS[name] === undefined);
+if (unknown.length > 0) {
+  console.error(`no part ${unknown.join(", ")}: there are ${Object.keys(PARTS).join(", ")}`);
+  process.exit(2);
 }
+const chosen = positionals.length === 0 ? Object.keys(PARTS) : positionals;
+const isFull = positionals.length === 0 && !given.quick;
 
-async function many(call, count) {
-  let left = count;
-  await Promise.all(
-    Array.from({ length: IN_FLIGHT }, async () => {
-      while (left-- > 0) await call();
-    }),
-  );
-}
-
-async function compare() {
-  const server = fork(new URL("server.mjs", import.meta.url));
-  const port = await new Promise((resolve) => server.once("message", resolve));
-  const endpoint = `http://127.0.0.1:${port}`;
-  const files = readdirSync(new URL("contestants", import.meta.url));
-  const results = new Map();
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const file of files.sort(() => Math.random() - 0.5)) {
-      const { name, ...times } = await contest(file, endpoint);
-      results.set(name, [...(results.get(name) ?? []), times]);
-    }
+const begin = performance.now();
+const results = {};
+await inArena(given, async (arena) => {
+  for (const why of skipped) console.log(`skipped: ${why}`);
+  if (arena.secureEndpoint === undefined) console.log("skipped: TLS: there is no openssl to make a certificate");
+  for (const name of chosen) {
+    console.error(`measuring: ${name}`);
+    const partBegin = performance.now();
+    results[name] = await PARTS[name].run(arena);
+    console.log(`\n== ${PARTS[name].title} (${name}, ${((performance.now() - partBegin) / 1000).toFixed(0)} s) ==\n`);
+    for (const table of PARTS[name].tables(results[name])) console.log(`${plainTable(table)}\n`);
   }
-  server.disconnect();
-  const rows = [...results].map(([name, runs]) => ({
-    name,
-    warm: median(runs.map(({ warm }) => warm)),
-    spread: Math.max(...runs.map(({ warm }) => warm)) / Math.min(...runs.map(({ warm }) => warm)),
-    cold: median(runs.map(({ cold }) => cold)),
-  }));
-  const sdk = rows.find(({ name }) => name.startsWith("@aws-sdk"));
-  console.log(`Node ${process.version}, ${cpus()[0]?.model}, ${IN_FLIGHT} in flight, median of ${ROUNDS} processes\n`);
-  console.log("| | CPU a call | of the SDK's | spread | import and first call | of the SDK's |");
-  console.log("|---|---|---|---|---|---|");
-  for (const { name, warm, spread, cold } of rows.sort((a, b) => a.warm - b.warm)) {
-    const ratios = [`${(warm / sdk.warm).toFixed(2)} ×`, `${(cold / sdk.cold).toFixed(2)} ×`];
-    console.log(
-      `| ${name} | ${warm.toFixed(0)} µs | ${ratios[0]} | ${spread.toFixed(2)} | ${cold.toFixed(0)} ms | ${ratios[1]} |`,
-    );
+  const reached = goals(results);
+  const command = ["npm run bench", ...(process.argv.length > 2 ? ["--", ...process.argv.slice(2)] : [])].join(" ");
+  const measuredOn = environment(command, (performance.now() - begin) / 1000);
+  if (reached.rows.length > 0) console.log(`${plainTable(reached)}\n`);
+  console.log(plainTable(measuredOn));
+  if (isFull || given.write) write(reached, measuredOn);
+});
+
+function write(reached, measuredOn) {
+  for (const name of chosen) {
+    writeBetween(PAGE, `bench:${name}`, PARTS[name].tables(results[name]).map(markdownTable).join("\n\n"));
   }
-}
-
-function contest(file, endpoint) {
-  return new Promise((resolve, reject) => {
-    const env = { ...process.env, AWS_ACCESS_KEY_ID: "bench", AWS_SECRET_ACCESS_KEY: "bench", NODE_NO_WARNINGS: "1" };
-    const child = fork(new URL(import.meta.url), ["--contestant", file, endpoint], { env });
-    child.once("message", resolve);
-    child.once("exit", (code) => code === 0 || reject(new Error(`${file} exited with ${code}`)));
-  });
-}
-
-function median(values) {
-  return values.sort((a, b) => a - b)[Math.floor(values.length / 2)];
+  if (results.large !== undefined) writeFileSync(new URL("performance-size.svg", DOCS), sizePlot(results.large));
+  if (results.concurrency !== undefined) {
+    writeFileSync(new URL("performance-concurrency.svg", DOCS), concurrencyPlot(results.concurrency));
+  }
+  // Of a few parts, these would be half of what they say.
+  if (chosen.length < Object.keys(PARTS).length) return;
+  writeBetween(PAGE, "bench:goals", markdownTable({ ...reached, caption: "" }));
+  writeBetween(PAGE, "bench:environment", markdownTable(measuredOn));
+  writeBetween(README, "bench", markdownTable(summary(results)));
+  console.log("\nwritten: README.md, docs/performance.md and its plots");
 }

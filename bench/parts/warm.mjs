@@ -1,0 +1,75 @@
+// What a small call costs a process that has made thousands.
+import { contest, contestantsOf, FLOOR, SDK } from "../contestants.mjs";
+import { megabytes, microseconds, milliseconds, percent, perSecond, times } from "../report.mjs";
+import { rounds } from "../rounds.mjs";
+import { median, medianRatio, spread } from "../statistics.mjs";
+
+export const title = "Small calls";
+
+const PLAIN = [1, 32, 256].flatMap((inFlight) => [
+  { id: `get ${inFlight}`, verb: "get", inFlight },
+  { id: `post ${inFlight}`, verb: "post", inFlight },
+]);
+const SECURE = { id: "tls get 32", verb: "get", inFlight: 32 };
+const MAIN = "get 32";
+
+/**
+ * @param names Of the contestants; all.
+ * @param ids Of the cases; all.
+ */
+export async function run(arena, { names, ids, count = arena.quick ? 1 : 3, seconds = arena.quick ? 0.1 : 0.15 } = {}) {
+  const { endpoint, secureEndpoint } = arena;
+  const cases = PLAIN.map((each) => ({ ...each, endpoint }));
+  if (secureEndpoint !== undefined) cases.push({ ...SECURE, endpoint: secureEndpoint });
+  const chosen = cases.filter(({ id }) => ids === undefined || ids.includes(id));
+  const results = await rounds(count, contestantsOf("warm", names), (contestant) => {
+    const { mostInFlight = Number.POSITIVE_INFINITY } = contestant;
+    const own = chosen.filter(({ inFlight }) => inFlight <= mostInFlight);
+    return contest(contestant, "calls", { cases: own, warmUp: arena.quick ? 0.5 : 1.6, seconds }, arena.trust);
+  });
+  return { results, ids: chosen.map(({ id }) => id), seconds };
+}
+
+export function valuesOf({ results }, name, id = MAIN, what = "cpu") {
+  return results.get(name).map(({ cases }) => cases[id]?.[what]);
+}
+
+export function tables(data) {
+  const { results, seconds } = data;
+  const names = [...results.keys()].sort((a, b) => median(valuesOf(data, a)) - median(valuesOf(data, b)));
+  const cpu = (name, id) => microseconds(valuesOf(data, name, id));
+  const rate = (name, id) => perSecond(valuesOf(data, name, id, "rate"));
+  const count = results.get(SDK).length;
+  return [
+    {
+      caption: `CPU a call, by how many are in flight: median of ${count} processes, ${seconds} s each`,
+      head: ["contestant", "GET 1", "GET 32", "GET 256", "POST 1", "POST 32", "POST 256", "TLS GET 32"],
+      rows: names.map((name) => [
+        ...[name, cpu(name, "get 1"), cpu(name, "get 32"), cpu(name, "get 256")],
+        ...[cpu(name, "post 1"), cpu(name, "post 32"), cpu(name, "post 256"), cpu(name, SECURE.id)],
+      ]),
+    },
+    {
+      caption: "The same GET at 32 in flight, compared; and the process's peak memory",
+      head: ["contestant", "CPU a call", "spread", "of the SDK's", "of undici's", "peak memory"],
+      rows: names.map((name) => [
+        ...[name, cpu(name, MAIN), percent(spread(valuesOf(data, name)))],
+        ...[times(valuesOf(data, name), valuesOf(data, SDK)), times(valuesOf(data, name), valuesOf(data, FLOOR))],
+        megabytes(results.get(name).map(({ memory }) => memory)),
+      ]),
+    },
+    {
+      caption: "GETs a second, by how many are in flight; and how long one takes that is alone",
+      head: ["contestant", "at 1", "at 32", "at 256", "TLS at 32", "half within", "99 of 100 within"],
+      rows: names.map((name) => [
+        ...[name, rate(name, "get 1"), rate(name, "get 32"), rate(name, "get 256"), rate(name, SECURE.id)],
+        milliseconds(valuesOf(data, name, "get 1", "p50")),
+        milliseconds(valuesOf(data, name, "get 1", "p99")),
+      ]),
+    },
+  ];
+}
+
+export function ratioOf(data, name, other, compare = medianRatio) {
+  return compare(valuesOf(data, name), valuesOf(data, other));
+}

@@ -6,9 +6,9 @@ import { median } from "../statistics.mjs";
 
 export const title = "Streamed responses";
 
-const KB = 1024;
+export const KB = 1024;
 const MB = 1024 * KB;
-const LARGEST = 200 * MB;
+export const LARGEST = 200 * MB;
 const SHORTER = 20 * MB;
 // In one process, so that its memory shows what the longer stream adds.
 const CASES = [
@@ -58,8 +58,8 @@ export function tables(data) {
 }
 
 /** In ms. Of the stream of 1 KB, which is made often enough. */
-export function firstByteOf(data, name) {
-  return median(valuesOf(data, name, KB, "first"));
+export function firstByteOf(data, name, size) {
+  return median(valuesOf(data, name, size, "first"));
 }
 
 export function firstByteRatio(data, compare) {

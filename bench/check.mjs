@@ -9,8 +9,8 @@ import { RATIOS } from "./ratios.mjs";
 import { plainTable } from "./report.mjs";
 
 const FILE = new URL("ratios.json", import.meta.url);
-/** By how much a ratio varies from run to run on a machine that does something else as well. */
-const TOLERANCE = 0.25;
+/** By how much a ratio varies from run to run on a machine that does something else as well: 0.12, 0.16 and 0.21 were seen. */
+const TOLERANCE = 0.35;
 
 const { values: given } = parseArgs({
   options: { write: { type: "boolean", default: false }, quick: { type: "boolean", default: false } },

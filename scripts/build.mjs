@@ -16,9 +16,11 @@ const { status } = spawnSync("node_modules/.bin/tsc", ["-p", "tsconfig.build.jso
   stdio: "inherit",
   shell: process.platform === "win32",
 });
-if (status === 0) await bundle();
-else rmSync(beside, { recursive: true, force: true });
-if (status !== 0) process.exit(status ?? 1);
+if (status !== 0) {
+  rmSync(beside, { recursive: true, force: true });
+  process.exit(status ?? 1);
+}
+await bundle();
 chmodSync(`${beside}/cli/main.js`, 0o755);
 rmSync("dist", { recursive: true, force: true });
 renameSync(beside, "dist");

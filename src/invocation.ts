@@ -45,7 +45,7 @@ export function makeInvocation(
   const context = clientContext === undefined ? undefined : encodeClientContext(clientContext, about);
   const policy = retry === false || onRetry === undefined ? retry : { ...retry, onRetry };
   const executionName = executionNameOf(request, options, isRedirected ? summary : undefined);
-  // Field by field: to spread what may be absent costs more than the rest.
+  // Field by field, for every call passes here, and to spread what may be absent is slow.
   const invocation: { -readonly [Name in keyof RequestInvocation]: RequestInvocation[Name] } = {
     target,
     request: summary,

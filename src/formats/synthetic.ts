@@ -1,23 +1,21 @@
 /** What AWS puts into every event by itself: ids, times, the caller's address. Here it is made up, in AWS's formats. */
 import { randomUUID } from "node:crypto";
+import { perSecond } from "./per-second.ts";
 
 /** The address that a function sees as the caller's. */
 export const SOURCE_IP = "127.0.0.1";
 // `$default` is the one stage that no framework cuts off the path or puts in front of it.
 export const STAGE = "$default";
 
-// One for all requests of a second: Node writes dates slowly.
-let cachedTime = { second: Number.NaN, written: "" };
+const requestTimeOf = perSecond((time) => {
+  // `Fri, 10 Jul 2026 19:19:04 GMT`
+  const [, day, month, year, clock] = time.toUTCString().split(" ");
+  return `${day}/${month}/${year}:${clock} +0000`;
+});
 
 /** `10/Jul/2026:19:19:04 +0000` */
 export function requestTime(time: Date): string {
-  const second = Math.floor(time.getTime() / 1000);
-  if (cachedTime.second !== second) {
-    // `Fri, 10 Jul 2026 19:19:04 GMT`
-    const [, day, month, year, clock] = time.toUTCString().split(" ");
-    cachedTime = { second, written: `${day}/${month}/${year}:${clock} +0000` };
-  }
-  return cachedTime.written;
+  return requestTimeOf(time.getTime());
 }
 
 /** `Root=1-<8 hex digits: seconds>-<24 hex digits>` */

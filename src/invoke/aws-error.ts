@@ -159,14 +159,14 @@ const MAX_TEXT = 64 * 1024;
 export function readError({ status, headers, body: bytes }: WireResponse): AwsError {
   const text = bytes.toString("utf8", 0, MAX_TEXT);
   const body = parseObject(text);
-  const inHeader = nameIn(header(headers["x-amzn-errortype"]));
+  const inHeader = nameIn(headers["x-amzn-errortype"]);
   const inBody =
     nameIn(textOf(body?.code)) ??
     nameIn(textOf(body?.__type)) ??
     nameIn(body === undefined ? xmlName(text) : undefined);
   const name = inHeader ?? inBody;
   const message = textOf(body?.message) ?? textOf(body?.Message) ?? (body === undefined ? plainText(text) : "");
-  const requestId = header(headers["x-amzn-requestid"]) ?? /<RequestId>([\w-]{1,64})</i.exec(text)?.[1];
+  const requestId = headers["x-amzn-requestid"] ?? /<RequestId>([\w-]{1,64})</i.exec(text)?.[1];
   return {
     code: name ?? `HTTP_${status}`,
     // Only Lambda sets the header. A name in a body may be that of a proxy.
@@ -220,12 +220,8 @@ export function oneLine(message: string): string {
 }
 
 /** AWS's own header: milliseconds. */
-function milliseconds(value: string | string[] | undefined): number | undefined {
-  return typeof value === "string" && /^\d{1,9}$/.test(value) ? Number(value) : undefined;
-}
-
-function header(value: string | string[] | undefined): string | undefined {
-  return Array.isArray(value) ? value[0] : value;
+function milliseconds(value: string | undefined): number | undefined {
+  return value !== undefined && /^\d{1,9}$/.test(value) ? Number(value) : undefined;
 }
 
 function textOf(value: unknown): string | undefined {

@@ -2,7 +2,7 @@
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { timerOf } from "./duration.ts";
-import { type AnswerListener, createAnswerParser } from "./http-parser.ts";
+import { type AnswerListener, broken, createAnswerParser } from "./http-parser.ts";
 
 /** Where connections go. */
 export interface Origin {
@@ -44,8 +44,6 @@ interface ConnectionEvents {
 
 // TCP probes, so that a call of 15 minutes lives through a NAT gateway that drops what is idle for 350 s.
 const PROBE_AFTER_MS = 1_000;
-// Up to here a copy costs less than a system call that gathers two pieces.
-const SMALL_BODY = 16 * 1024;
 
 /**
  * @param timeout Milliseconds until it is up: DNS, TCP and TLS.
@@ -69,7 +67,7 @@ export function openConnection(
 
   const parser = createAnswerParser({
     onHead(head) {
-      if (isOver) throw coded("the answer is no HTTP: more came than it said", "HPE_INVALID_CONSTANT");
+      if (isOver) throw broken("HPE_INVALID_CONSTANT", "more came than it said");
       hasBegun = true;
       isKeptAlive = head.isKeptAlive;
       hint = head.headers["keep-alive"];
@@ -107,17 +105,11 @@ export function openConnection(
   const connection: Connection = {
     exchange(head, body, given) {
       reader = given;
-      if (body.length <= SMALL_BODY) {
-        const request = Buffer.allocUnsafe(head.length + body.length);
-        request.write(head, 0, "latin1");
-        request.set(body, head.length);
-        socket.write(request);
-      } else {
-        socket.cork();
-        socket.write(head, "latin1");
-        socket.write(body);
-        socket.uncork();
-      }
+      // One system call for both.
+      socket.cork();
+      socket.write(head, "latin1");
+      socket.write(body);
+      socket.uncork();
     },
     keep(milliseconds) {
       socket.unref();

@@ -29,7 +29,7 @@ export function createConnections(origin: Origin, maxSockets: number, timeout: n
   /** The one that was used last is at the end, and is taken first: the others may go. */
   const free: Connection[] = [];
   const waiting: Caller[] = [];
-  const connecting = new Map<Connection, Caller>();
+  const connecting = new Map<Caller, Connection>();
   let session: Buffer | undefined;
 
   function open(caller: Caller): void {
@@ -38,7 +38,7 @@ export function createConnections(origin: Origin, maxSockets: number, timeout: n
       { timeout, session },
       {
         onConnect(connection) {
-          connecting.delete(connection);
+          connecting.delete(caller);
           caller.onConnection(connection);
         },
         onFree,
@@ -46,7 +46,7 @@ export function createConnections(origin: Origin, maxSockets: number, timeout: n
           all.delete(connection);
           remove(free, connection);
           if (reason !== undefined) session = undefined;
-          if (reason !== undefined && connecting.delete(connection)) caller.onFailure(reason);
+          if (reason !== undefined && connecting.delete(caller)) caller.onFailure(reason);
           const next = all.size < maxSockets ? waiting.shift() : undefined;
           if (next !== undefined) open(next);
         },
@@ -56,7 +56,7 @@ export function createConnections(origin: Origin, maxSockets: number, timeout: n
       },
     );
     all.add(opened);
-    connecting.set(opened, caller);
+    connecting.set(caller, opened);
   }
 
   function onFree(connection: Connection, hint: string | undefined): void {
@@ -80,11 +80,9 @@ export function createConnections(origin: Origin, maxSockets: number, timeout: n
     },
     leave(caller) {
       remove(waiting, caller);
-      for (const [connection, asked] of connecting) {
-        if (asked !== caller) continue;
-        connecting.delete(connection);
-        connection.destroy();
-      }
+      const connection = connecting.get(caller);
+      connecting.delete(caller);
+      connection?.destroy();
     },
     close(reason) {
       for (const caller of waiting.splice(0)) caller.onFailure(reason);

@@ -4,6 +4,7 @@
  *
  * Our own because `node:http` does not give its parser away, and with it costs five times as much as its sockets alone.
  */
+import { isToken } from "../formats/headers.ts";
 
 /** Header fields by their names in lower case, without a prototype. Values of one name are joined, as `Headers` does. */
 export type WireHeaders = Readonly<Record<string, string | undefined>>;
@@ -38,8 +39,8 @@ const MAX_HEAD = 16 * 1024;
 const HEAD_END = "\r\n\r\n";
 const START = "HTTP/1.";
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?(?:\r\n|$)/;
-const TOKEN = /^[!#$%&'*+\-.^_`|~\dA-Za-z]+$/;
-const NOT_ON_A_LINE = /[^\t\x20-\x7e\x80-\xff]/;
+/** What the value of a field must not hold: it would begin another line, or be lost on its way. */
+export const NOT_ON_A_LINE: RegExp = /[^\t\x20-\x7e\x80-\xff]/;
 /** Of these a second value is a mistake of whoever stands on the way; the first one counts. */
 const SINGLE: ReadonlySet<string> = new Set(["age", "content-type", "date", "retry-after"]);
 const NO_BODY: ReadonlySet<number> = new Set([204, 304]);
@@ -130,7 +131,7 @@ export function createAnswerParser(listener: AnswerListener): AnswerParser {
   /** They are of no use to us. */
   function readTrailer(line: string): void {
     if (line === "") finish();
-    else if (NOT_ON_A_LINE.test(line) || !TOKEN.test(line.slice(0, line.indexOf(":")))) throw badField();
+    else if (NOT_ON_A_LINE.test(line) || !isToken(line.slice(0, line.indexOf(":")))) throw badField();
   }
 
   return {
@@ -188,7 +189,7 @@ function parseFields(text: string): Record<string, string> {
     const end = found < 0 ? text.length : found;
     const colon = text.indexOf(":", start);
     const name = text.slice(start, colon).toLowerCase();
-    if (colon < 0 || colon > end || !TOKEN.test(name)) throw badField();
+    if (colon < 0 || colon > end || !isToken(name)) throw badField();
     const value = trimmed(text, colon + 1, end);
     if (NOT_ON_A_LINE.test(value)) throw badField();
     const known = fields[name];
@@ -222,6 +223,7 @@ function badField(): Error {
   return broken("HPE_INVALID_HEADER_TOKEN", "one of its header fields is none");
 }
 
-function broken(code: string, what: string): Error {
+/** @param code As Node's parser has it. */
+export function broken(code: string, what: string): Error {
   return Object.assign(new Error(`the answer is no HTTP: ${what}`), { code });
 }

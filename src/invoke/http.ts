@@ -9,7 +9,7 @@ import { Readable } from "node:stream";
 import { listenForAbort } from "./abortable.ts";
 import { type AnswerReader, type Connection, coded, type Origin } from "./connection.ts";
 import { type Caller, type Connections, createConnections } from "./connections.ts";
-import type { AnswerHead, WireHeaders } from "./http-parser.ts";
+import { type AnswerHead, NOT_ON_A_LINE, type WireHeaders } from "./http-parser.ts";
 import { type OpenBody, openBody } from "./open-body.ts";
 
 /** What goes over the wire. */
@@ -168,9 +168,6 @@ function exchange<Result>(
     connections.take(caller);
   });
 }
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the ones that would begin another line
-const NOT_ON_A_LINE = /[\u0000-\u0008\u000a-\u001f\u007f]|[^\u0000-\u00ff]/;
 
 /** @throws {TypeError} when a credential or a header of the caller's would become more than a line. It is not shown. */
 function writeHead({ method, path, headers }: WireRequest): string {

@@ -9,7 +9,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { type Correction, InvokeError } from "../errors.ts";
 import { CLOSED } from "./http.ts";
 import type { Invocation, InvocationResult, Invoker, Progress, RetryInfo, RetryPolicy } from "./invoker.ts";
-import { hasHead, readHead } from "./stream-head.ts";
+import { readHead } from "./stream-head.ts";
 import { areAttemptsTraced, type RequestTrace, traceAttempt, traceRetry } from "./tracing.ts";
 
 /** Deliveries at most, where nothing says otherwise. */
@@ -164,8 +164,7 @@ async function deliver(
   invocation: Invocation,
   signal: AbortSignal | undefined,
 ): Promise<InvocationResult> {
-  const result = await inner.invoke(invocation, signal);
-  return hasHead(result) ? result : await readHead(result);
+  return readHead(await inner.invoke(invocation, signal));
 }
 
 /** `Retry-After`, seconds or a date, as milliseconds from now: RFC 9110, 10.2.3. */

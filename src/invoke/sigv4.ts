@@ -6,6 +6,7 @@
  * 28 ms. Those libraries and AWS's vectors judge it in the tests.
  */
 import { createHmac, hash } from "node:crypto";
+import { perSecond } from "../formats/per-second.ts";
 import type { AwsCredentials } from "./credentials.ts";
 
 /** An HTTP request to sign, as it goes over the wire. */
@@ -29,18 +30,10 @@ export interface SigningScope {
 
 const ALGORITHM = "AWS4-HMAC-SHA256";
 
-// One for all calls of a second: to write it anew took a tenth of a signature.
-let cachedDate = { second: Number.NaN, written: "" };
-
 /** `20150830T123600Z`, of milliseconds since 1970. */
-export function amzDate(time: number): string {
-  const second = Math.floor(time / 1000);
-  if (cachedDate.second !== second) {
-    const written = new Date(time).toISOString().replace(/[-:]|\.\d+/g, "");
-    cachedDate = { second, written };
-  }
-  return cachedDate.written;
-}
+export const amzDate: (milliseconds: number) => string = perSecond((time) =>
+  time.toISOString().replace(/[-:]|\.\d+/g, ""),
+);
 
 /** The value of the `Authorization` header. */
 export function authorization(request: SigningRequest, { credentials, region, service }: SigningScope): string {

@@ -6,19 +6,21 @@ import type { InvocationEnd, InvocationResult, PayloadIterator, PayloadStream } 
 /** A stream without a prelude is what a Function URL makes of it. */
 const NO_PRELUDE = { statusCode: 200, headers: { "content-type": "application/octet-stream" } };
 
-/** Is all known that a response begins with? An invoker of a user's own may give anything, of which a caller is told elsewhere. */
-export function hasHead(result: InvocationResult): boolean {
-  const payload: InvocationResult["payload"] | undefined = result?.payload;
-  return payload instanceof Uint8Array || !isStream(payload) || result.prelude !== undefined;
-}
-
 /**
  * The same result with its prelude apart, and the body as the payload; or with all of its payload as bytes, where that is how
  * far one had to read: JSON, or a function that failed before it had begun.
+ *
+ * @returns a promise only where there is something to read.
  */
-export async function readHead(result: InvocationResult): Promise<InvocationResult> {
-  if (hasHead(result)) return result;
-  const iterator = (result.payload as PayloadStream)[Symbol.asyncIterator]();
+export function readHead(result: InvocationResult): InvocationResult | Promise<InvocationResult> {
+  // An invoker of a user's own may give anything, of which a caller is told elsewhere.
+  const payload: InvocationResult["payload"] | undefined = result?.payload;
+  if (payload instanceof Uint8Array || !isStream(payload) || result.prelude !== undefined) return result;
+  return readStreamHead(result, payload);
+}
+
+async function readStreamHead(result: InvocationResult, payload: PayloadStream): Promise<InvocationResult> {
+  const iterator = payload[Symbol.asyncIterator]();
   const reader = createFrameReader();
   for (;;) {
     const next = await iterator.next();

@@ -10,7 +10,7 @@ import { text } from "node:stream/consumers";
 import { setImmediate } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import ts from "typescript";
+import { rolldown } from "rolldown";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { abortable } from "../../src/invoke/abortable.ts";
 import { createHttpClient, type HttpClient, NetworkError, type WireRequest } from "../../src/invoke/http.ts";
@@ -712,12 +712,11 @@ describe("https", () => {
       else response.end(`${request.url} ${body}`);
     });
     const { port, sockets } = await listen(server);
-    const compilerOptions = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 };
-    for (const name of ["http", "http-parser", "connection", "connections", "abortable", "duration", "open-body"]) {
-      const source = readFileSync(fileURLToPath(new URL(`../../src/invoke/${name}.ts`, import.meta.url)), "utf8");
-      const { outputText } = ts.transpileModule(source, { compilerOptions });
-      writeFileSync(join(folder, `${name}.mjs`), outputText.replaceAll('.ts"', '.mjs"'));
-    }
+    const client = await rolldown({
+      input: fileURLToPath(new URL("../../src/invoke/http.ts", import.meta.url)),
+      platform: "node",
+    });
+    await client.write({ file: join(folder, "http.mjs") });
     writeFileSync(
       join(folder, "main.mjs"),
       `import { createHttpClient } from "./http.mjs";

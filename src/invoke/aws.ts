@@ -146,11 +146,11 @@ export function awsInvoker(settings: AwsSettings = {}): Invoker {
             throw refused(invocation, caller, credentials, { status, headers, body: await answer.read() });
           const { request: summary, target } = invocation;
           const payload = readPayload({ request: summary, target }, endpoint, answer);
-          return { ...readFacts(headers, endpoint.signingRegion), payload };
+          return readResult(payload, headers, endpoint.signingRegion);
         }
         const response = await http.send(request, signal, onSend);
         if (response.status >= 300) throw refused(invocation, caller, credentials, response);
-        return { ...readFacts(response.headers, endpoint.signingRegion), payload: response.body };
+        return readResult(response.body, response.headers, endpoint.signingRegion);
       } catch (error) {
         if (error instanceof NetworkError) throw networkError(invocation, endpoint, error);
         throw error;
@@ -288,7 +288,11 @@ function signedRequest(invocation: Invocation, caller: Caller, credentials: AwsC
   };
 }
 
-function readFacts(headers: WireResponse["headers"], region: string): Omit<InvocationResult, "payload"> {
+function readResult(
+  payload: InvocationResult["payload"],
+  headers: WireResponse["headers"],
+  region: string,
+): InvocationResult {
   const {
     "x-amz-function-error": functionError,
     "x-amzn-requestid": requestId,
@@ -297,13 +301,14 @@ function readFacts(headers: WireResponse["headers"], region: string): Omit<Invoc
     "x-amz-durable-execution-arn": durableExecutionArn,
     "x-amz-log-result": logs,
   } = headers;
-  const facts: { -readonly [Name in keyof InvocationResult]?: InvocationResult[Name] } = { region };
+  // Field by field: an object that is spread has a shape of its own each time, for which every access is looked up anew.
+  const result: { -readonly [Name in keyof InvocationResult]: InvocationResult[Name] } = { payload, region };
   // A header that is empty says nothing.
-  if (functionError) facts.functionError = functionError;
-  if (requestId) facts.requestId = requestId;
-  if (executedVersion) facts.executedVersion = executedVersion;
-  if (traceId) facts.traceId = traceId;
-  if (durableExecutionArn) facts.durableExecutionArn = durableExecutionArn;
-  if (logs !== undefined) facts.logs = Buffer.from(logs, "base64").toString("utf8");
-  return facts;
+  if (functionError) result.functionError = functionError;
+  if (requestId) result.requestId = requestId;
+  if (executedVersion) result.executedVersion = executedVersion;
+  if (traceId) result.traceId = traceId;
+  if (durableExecutionArn) result.durableExecutionArn = durableExecutionArn;
+  if (logs !== undefined) result.logs = Buffer.from(logs, "base64").toString("utf8");
+  return result;
 }

@@ -6,20 +6,13 @@
  */
 import { type Target, UNKNOWN_ACCOUNT } from "../target.ts";
 import { bodyLength, decodeBody, encodeBody, isListedText } from "./body.ts";
-import { type EventRequest, type Format, InvalidResultError, type ResponseParts } from "./format.ts";
-import {
-  addValue,
-  emptyValues,
-  findHeader,
-  hostOf,
-  isHopByHop,
-  type MultiValues,
-  mergeResultHeaders,
-  type SingleValues,
-} from "./headers.ts";
+import { type EventRequest, type Format, InvalidResultError, makeFormat, type ResponseParts } from "./format.ts";
+import { findHeader, hostOf, isHopByHop, mergeResultHeaders } from "./headers.ts";
+import { type JsonText, json } from "./json.ts";
 import { kindOf } from "./show.ts";
 import { decodeStatus } from "./status.ts";
 import { forwardedFor, traceId } from "./synthetic.ts";
+import { addValue, type MultiValues, multiValues, type SingleValues, singleValues, type Values } from "./values.ts";
 
 interface CommonEvent {
   requestContext: { elb: { targetGroupArn: string } };
@@ -49,14 +42,18 @@ export interface AlbMultiValueEvent extends CommonEvent {
  * const request = { method: "GET", path: "/", query: "q=a%20b&q=c", headers: [], body: null } as const;
  * alb.encode(request, { functionName: "orders" }).queryStringParameters; // { q: "c" }
  */
-export const alb: Format<AlbEvent> = {
-  name: "alb",
-  encode(request, target) {
-    const { headers, query, body, isBase64Encoded, ...event } = encode(request, target);
-    return { ...event, queryStringParameters: query.single, headers: headers.single, body, isBase64Encoded };
-  },
+export const alb: Format<AlbEvent> = makeFormat(
+  "alb",
+  (request, target) =>
+    write(
+      request,
+      target,
+      ({ headers, query }) => json`
+        "queryStringParameters":${singleValues(query)},
+        "headers":${singleValues(headers)},`,
+    ),
   decode,
-};
+);
 
 /**
  * The payload format `alb-multi-value`. Names and values of the query stay percent-encoded.
@@ -65,67 +62,62 @@ export const alb: Format<AlbEvent> = {
  * const request = { method: "GET", path: "/", query: "q=a%20b&q=c", headers: [], body: null } as const;
  * albMultiValue.encode(request, { functionName: "orders" }).multiValueQueryStringParameters; // { q: ["a%20b", "c"] }
  */
-export const albMultiValue: Format<AlbMultiValueEvent> = {
-  name: "alb-multi-value",
-  encode(request, target) {
-    const { headers, query, body, isBase64Encoded, ...event } = encode(request, target);
-    const maps = { multiValueQueryStringParameters: query.multi, multiValueHeaders: headers.multi };
-    return { ...event, ...maps, body, isBase64Encoded };
-  },
+export const albMultiValue: Format<AlbMultiValueEvent> = makeFormat(
+  "alb-multi-value",
+  (request, target) =>
+    write(
+      request,
+      target,
+      ({ headers, query }) => json`
+        "multiValueQueryStringParameters":${multiValues(query)},
+        "multiValueHeaders":${multiValues(headers)},`,
+    ),
   decode,
-};
+);
 
-interface Values {
-  readonly single: SingleValues;
-  readonly multi: MultiValues;
-}
+/** What the two write differently. */
+type WriteMaps = (maps: { readonly headers: Values; readonly query: Values }) => JsonText;
 
-function encode(request: EventRequest, target: Target): CommonEvent & { headers: Values; query: Values } {
+function write(request: EventRequest, target: Target, writeMaps: WriteMaps): JsonText {
   const isText =
     isListedText(findHeader(request.headers, "content-type")) &&
     findHeader(request.headers, "content-encoding") === undefined;
   const { body, isBase64Encoded } = encodeBody(request.body, isText);
-  return {
-    requestContext: { elb: { targetGroupArn: targetGroupArn(target) } },
-    httpMethod: request.method,
-    path: request.path,
-    query: encodeQuery(request.query),
-    headers: encodeHeaders(request, target),
-    body: body ?? "",
-    isBase64Encoded,
-  };
+  return json`{
+    "requestContext":{"elb":{"targetGroupArn":${targetGroupArn(target)}}},
+    "httpMethod":${request.method},
+    "path":${request.path},
+    ${writeMaps({ headers: encodeHeaders(request, target), query: readQuery(request.query) })}
+    "body":${body ?? ""},
+    "isBase64Encoded":${isBase64Encoded}
+  }`;
 }
 
 function encodeHeaders(request: EventRequest, target: Target): Values {
-  const values = { single: emptyValues<string>(), multi: emptyValues<string[]>() };
+  const headers: Values = new Map();
   for (const [name, value] of request.headers) {
     const lower = name.toLowerCase();
-    if (!isHopByHop(lower)) addValue(values.single, values.multi, lower, value);
+    if (!isHopByHop(lower)) addValue(headers, lower, value);
   }
   // A caller's own count may be wrong, and an adapter would wait for the rest.
   const { body } = request;
-  if (body !== null || "content-length" in values.single) set("content-length", String(bodyLength(body ?? "")));
-  if (values.single.host === undefined) set("host", hostOf(target));
-  if (values.single["x-amzn-trace-id"] === undefined) set("x-amzn-trace-id", traceId(new Date()));
-  set("x-forwarded-for", forwardedFor(values.multi["x-forwarded-for"]?.join(", ")));
-  set("x-forwarded-port", "443");
-  set("x-forwarded-proto", "https");
-  return values;
-
-  function set(name: string, value: string): void {
-    values.single[name] = value;
-    values.multi[name] = [value];
-  }
+  if (body !== null || headers.has("content-length")) headers.set("content-length", [String(bodyLength(body ?? ""))]);
+  if (!headers.has("host")) headers.set("host", [hostOf(target)]);
+  if (!headers.has("x-amzn-trace-id")) headers.set("x-amzn-trace-id", [traceId(Date.now())]);
+  headers.set("x-forwarded-for", [forwardedFor(headers.get("x-forwarded-for")?.join(", "))]);
+  headers.set("x-forwarded-port", ["443"]);
+  headers.set("x-forwarded-proto", ["https"]);
+  return headers;
 }
 
 /** As on the wire: a load balancer decodes neither names nor values. */
-function encodeQuery(query: string): Values {
-  const values = { single: emptyValues<string>(), multi: emptyValues<string[]>() };
+function readQuery(query: string): Values {
+  const values: Values = new Map();
   for (const pair of query.split("&")) {
     if (pair === "") continue;
     const equals = pair.indexOf("=");
     const [name, value] = equals < 0 ? [pair, ""] : [pair.slice(0, equals), pair.slice(equals + 1)];
-    addValue(values.single, values.multi, name, value);
+    addValue(values, name, value);
   }
   return values;
 }

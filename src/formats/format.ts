@@ -1,5 +1,6 @@
 /** What a payload format is: one event source of Lambda, both directions. */
 import type { Target } from "../target.ts";
+import type { JsonText } from "./json.ts";
 
 /** Header fields in the order and the casing of the caller; a name may occur several times. */
 export type HeaderList = readonly (readonly [name: string, value: string])[];
@@ -28,8 +29,24 @@ export interface ResponseParts {
 export interface Format<Event extends object = object> {
   readonly name: string;
   encode(request: EventRequest, target: Target): Event;
+  /** The same, as the JSON that is sent. */
+  stringify(request: EventRequest, target: Target): string;
   /** @throws {InvalidResultError} when the result can't be a response; its message names the key and the value. */
   decode(result: unknown): ResponseParts;
+}
+
+/** A format of one that writes events and one that reads results. */
+export function makeFormat<Event extends object>(
+  name: string,
+  write: (request: EventRequest, target: Target) => JsonText,
+  decode: (result: unknown) => ResponseParts,
+): Format<Event> {
+  return {
+    name,
+    encode: (request, target) => JSON.parse(write(request, target).text) as Event,
+    stringify: (request, target) => write(request, target).text,
+    decode,
+  };
 }
 
 /** A function's result that is no response. It becomes a 502 whose text is this message. */

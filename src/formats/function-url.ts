@@ -5,8 +5,9 @@
  */
 import { randomUUID } from "node:crypto";
 import type { Target } from "../target.ts";
-import type { EventRequest, Format } from "./format.ts";
-import { decodeV2, encodeV2, type PayloadV2Event } from "./payload-v2.ts";
+import { type EventRequest, type Format, makeFormat } from "./format.ts";
+import type { JsonText } from "./json.ts";
+import { decodeV2, type PayloadV2Event, writeV2 } from "./payload-v2.ts";
 
 /** The event of a Function URL. */
 export type FunctionUrlEvent = PayloadV2Event;
@@ -20,15 +21,18 @@ export type FunctionUrlEvent = PayloadV2Event;
  * event.rawPath; // "/a%20b"
  * event.cookies; // ["a=1", "b=2"]
  */
-export const functionUrl: Format<FunctionUrlEvent> = { name: "function-url", encode, decode: decodeV2 };
+export const functionUrl: Format<FunctionUrlEvent> = makeFormat("function-url", write, decodeV2);
 
-function encode(request: EventRequest, target: Target): FunctionUrlEvent {
-  return encodeV2(request, target, {
+function write(request: EventRequest, target: Target): JsonText {
+  return writeV2(request, target, {
     rawPath: request.path,
     // Of a URL without authorization; one with it would say who called, in an `authorizer`.
     accountId: "anonymous",
     requestId: randomUUID(),
-    added: { "x-amzn-tls-cipher-suite": "TLS_AES_128_GCM_SHA256", "x-amzn-tls-version": "TLSv1.3" },
+    added: [
+      ["x-amzn-tls-cipher-suite", "TLS_AES_128_GCM_SHA256"],
+      ["x-amzn-tls-version", "TLSv1.3"],
+    ],
     keepsCookieHeader: true,
   });
 }

@@ -1,17 +1,7 @@
-/** Header fields: what HTTP allows in them, the two maps of an event, and the maps of a result. */
+/** Header fields: what HTTP allows in them, and the maps of a result. */
 import type { Target } from "../target.ts";
 import { type HeaderList, InvalidResultError } from "./format.ts";
 import { kindOf, show } from "./show.ts";
-
-/** `name -> value`. Without a prototype, so that a header named `__proto__` is a header. */
-export type SingleValues = Record<string, string>;
-/** `name -> values`. Without a prototype. */
-export type MultiValues = Record<string, string[]>;
-
-/** A map without a prototype. */
-export function emptyValues<Value>(): Record<string, Value> {
-  return { __proto__: null } as unknown as Record<string, Value>;
-}
 
 // They are about a connection, and there is none between a caller and a function: RFC 9110, 7.6.1.
 const HOP_BY_HOP = new Set([
@@ -81,14 +71,6 @@ export function findHeader(headers: HeaderList, lowerCaseName: string): string |
     if (name.length === lowerCaseName.length && name.toLowerCase() === lowerCaseName) return value;
   }
   return undefined;
-}
-
-/** Adds a value to both maps: the last one wins in the one, all are kept in the other. */
-export function addValue(single: SingleValues, multi: MultiValues, name: string, value: string): void {
-  single[name] = value;
-  const values = multi[name];
-  if (values === undefined) multi[name] = [value];
-  else values.push(value);
 }
 
 /**

@@ -4,8 +4,9 @@
  * https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
  */
 import { type Target, UNKNOWN_ACCOUNT } from "../target.ts";
-import type { EventRequest, Format } from "./format.ts";
-import { decodePath, decodeV2, encodeV2, type PayloadV2Event } from "./payload-v2.ts";
+import { type EventRequest, type Format, makeFormat } from "./format.ts";
+import type { JsonText } from "./json.ts";
+import { decodePath, decodeV2, type PayloadV2Event, writeV2 } from "./payload-v2.ts";
 import { extendedRequestId } from "./synthetic.ts";
 
 /** The event of an HTTP API. */
@@ -21,15 +22,15 @@ export type HttpApiEvent = PayloadV2Event;
  * event.rawPath; // "/a b"
  * event.queryStringParameters; // { x: "1,2" }
  */
-export const httpApi: Format<HttpApiEvent> = { name: "http-api", encode, decode: decodeV2 };
+export const httpApi: Format<HttpApiEvent> = makeFormat("http-api", write, decodeV2);
 
-function encode(request: EventRequest, target: Target): HttpApiEvent {
-  return encodeV2(request, target, {
+function write(request: EventRequest, target: Target): JsonText {
+  return writeV2(request, target, {
     // A decoded `?` ends the path.
     rawPath: decodePath(request.path).split("?", 1)[0] ?? "/",
     accountId: target.accountId ?? UNKNOWN_ACCOUNT,
     requestId: extendedRequestId(),
-    added: request.body === null ? { "content-length": "0" } : {},
+    added: request.body === null ? [["content-length", "0"]] : [],
     keepsCookieHeader: false,
   });
 }

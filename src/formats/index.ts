@@ -7,7 +7,7 @@ export { type AlbEvent, type AlbMultiValueEvent, alb, albMultiValue } from "./al
 export { type EventRequest, type Format, type HeaderList, InvalidResultError, type ResponseParts } from "./format.ts";
 export type { PayloadFormat } from "./formats.ts";
 export { type FunctionUrlEvent, functionUrl } from "./function-url.ts";
-export type { MultiValues, SingleValues } from "./headers.ts";
 export { type HttpApiEvent, httpApi } from "./http-api.ts";
 export type { PayloadV2Event } from "./payload-v2.ts";
 export { type RestApiEvent, restApi } from "./rest-api.ts";
+export type { MultiValues, SingleValues } from "./values.ts";

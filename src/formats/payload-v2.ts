@@ -6,17 +6,11 @@
 import type { Target } from "../target.ts";
 import { bodyLength, decodeBody, encodeBody, isListedText } from "./body.ts";
 import { type EventRequest, InvalidResultError, type ResponseParts } from "./format.ts";
-import {
-  cookieHeaders,
-  emptyValues,
-  findHeader,
-  hostOf,
-  isHopByHop,
-  mergeResultHeaders,
-  type SingleValues,
-} from "./headers.ts";
+import { cookieHeaders, findHeader, hostOf, isHopByHop, mergeResultHeaders } from "./headers.ts";
+import { type JsonText, json, NOTHING } from "./json.ts";
 import { decodeStatus } from "./status.ts";
 import { firstLabel, forwardedFor, requestTime, SOURCE_IP, STAGE, traceId } from "./synthetic.ts";
+import { type JoinedValues, joinedValues, joinValue, list, type SingleValues } from "./values.ts";
 
 /** The event. What is absent has no key: some frameworks take a `null` for a value. */
 export interface PayloadV2Event {
@@ -49,80 +43,74 @@ export interface Differences {
   readonly accountId: string;
   readonly requestId: string;
   /** Headers that the service adds, besides those of both. */
-  readonly added: Readonly<Record<string, string>>;
+  readonly added: readonly (readonly [name: string, value: string])[];
   /** Do cookies stay among the headers as well? */
   readonly keepsCookieHeader: boolean;
 }
 
-export function encodeV2(request: EventRequest, target: Target, differences: Differences): PayloadV2Event {
-  const now = new Date();
+export function writeV2(request: EventRequest, target: Target, differences: Differences): JsonText {
+  const now = Date.now();
   const headers = joinHeaders(request);
-  const host = headers.host ?? hostOf(target);
-  Object.assign(headers, {
-    host,
-    "x-amzn-trace-id": headers["x-amzn-trace-id"] ?? traceId(now),
-    "x-forwarded-for": forwardedFor(headers["x-forwarded-for"]),
-    "x-forwarded-port": "443",
-    "x-forwarded-proto": "https",
-    ...differences.added,
-  });
-  const cookies = headers.cookie?.split(/; ?/).filter((cookie) => cookie !== "") ?? [];
-  if (!differences.keepsCookieHeader) delete headers.cookie;
+  const host = headers.get("host") ?? hostOf(target);
+  headers.set("host", host);
+  headers.set("x-amzn-trace-id", headers.get("x-amzn-trace-id") ?? traceId(now));
+  headers.set("x-forwarded-for", forwardedFor(headers.get("x-forwarded-for")));
+  headers.set("x-forwarded-port", "443");
+  headers.set("x-forwarded-proto", "https");
+  for (const [name, value] of differences.added) headers.set(name, value);
+  const cookies = (headers.get("cookie") ?? "").split(/; ?/).filter((cookie) => cookie !== "");
+  if (!differences.keepsCookieHeader) headers.delete("cookie");
   const query = joinQuery(request.query);
   const { body, isBase64Encoded } = encodeBody(request.body, isListedText(findHeader(request.headers, "content-type")));
-  return {
-    version: "2.0",
-    routeKey: "$default",
-    rawPath: differences.rawPath,
-    rawQueryString: request.query,
-    ...(cookies.length > 0 && { cookies }),
-    headers,
-    ...(query !== undefined && { queryStringParameters: query }),
-    requestContext: {
-      accountId: differences.accountId,
-      apiId: firstLabel(host),
-      domainName: host,
-      domainPrefix: firstLabel(host),
-      http: {
-        method: request.method,
-        path: decodePath(request.path),
-        protocol: "HTTP/1.1",
-        sourceIp: SOURCE_IP,
-        userAgent: headers["user-agent"] ?? "",
+  const label = firstLabel(host);
+  return json`{
+    "version":"2.0",
+    "routeKey":"$default",
+    "rawPath":${differences.rawPath},
+    "rawQueryString":${request.query},
+    ${cookies.length === 0 ? NOTHING : json`"cookies":${list(cookies)},`}
+    "headers":${joinedValues(headers)},
+    ${query.size === 0 ? NOTHING : json`"queryStringParameters":${joinedValues(query)},`}
+    "requestContext":{
+      "accountId":${differences.accountId},
+      "apiId":${label},
+      "domainName":${host},
+      "domainPrefix":${label},
+      "http":{
+        "method":${request.method},
+        "path":${decodePath(request.path)},
+        "protocol":"HTTP/1.1",
+        "sourceIp":${SOURCE_IP},
+        "userAgent":${headers.get("user-agent") ?? ""}
       },
-      requestId: differences.requestId,
-      routeKey: "$default",
-      stage: STAGE,
-      time: requestTime(now),
-      timeEpoch: now.getTime(),
+      "requestId":${differences.requestId},
+      "routeKey":"$default",
+      "stage":${STAGE},
+      "time":${requestTime(now)},
+      "timeEpoch":${now}
     },
-    ...(body !== null && { body }),
-    isBase64Encoded,
-  };
+    ${body === null ? NOTHING : json`"body":${body},`}
+    "isBase64Encoded":${isBase64Encoded}
+  }`;
 }
 
 /** Names in lower case; the values of one name are joined with a comma and no space. */
-function joinHeaders({ headers, body }: EventRequest): SingleValues {
-  const joined = emptyValues<string>();
+function joinHeaders({ headers, body }: EventRequest): JoinedValues {
+  const joined: JoinedValues = new Map();
   for (const [name, value] of headers) {
     const lower = name.toLowerCase();
-    if (isHopByHop(lower)) continue;
     // Two Cookie fields are one list: RFC 9113, 8.2.3.
-    const comma = lower === "cookie" ? "; " : ",";
-    joined[lower] = joined[lower] === undefined ? value : joined[lower] + comma + value;
+    if (!isHopByHop(lower)) joinValue(joined, lower, value, lower === "cookie" ? "; " : ",");
   }
   // A caller's own count may be wrong, and an adapter would wait for the rest.
-  if (body !== null || joined["content-length"] !== undefined)
-    joined["content-length"] = String(bodyLength(body ?? ""));
+  if (body !== null || joined.has("content-length")) joined.set("content-length", String(bodyLength(body ?? "")));
   return joined;
 }
 
-function joinQuery(query: string): SingleValues | undefined {
+function joinQuery(query: string): JoinedValues {
+  const joined: JoinedValues = new Map();
   // With a `?`, for the parser takes one away.
-  const pairs = new URLSearchParams(`?${query}`);
-  if (pairs.size === 0) return undefined;
-  const joined = emptyValues<string>();
-  for (const [name, value] of pairs) joined[name] = joined[name] === undefined ? value : `${joined[name]},${value}`;
+  for (const [name, value] of new URLSearchParams(`?${query}`)) joinValue(joined, name, value, ",");
   return joined;
 }
 

@@ -6,20 +6,21 @@
 import { randomUUID } from "node:crypto";
 import { type Target, UNKNOWN_ACCOUNT } from "../target.ts";
 import { decodeBody, encodeBody, isTextType } from "./body.ts";
-import { type EventRequest, type Format, InvalidResultError, type ResponseParts } from "./format.ts";
-import {
-  addValue,
-  cookieHeaders,
-  emptyValues,
-  findHeader,
-  hostOf,
-  type MultiValues,
-  mergeResultHeaders,
-  type SingleValues,
-} from "./headers.ts";
+import { type EventRequest, type Format, InvalidResultError, makeFormat, type ResponseParts } from "./format.ts";
+import { cookieHeaders, findHeader, hostOf, mergeResultHeaders } from "./headers.ts";
+import { type JsonText, json } from "./json.ts";
 import { kindOf, show } from "./show.ts";
 import { decodeStatus } from "./status.ts";
 import { extendedRequestId, firstLabel, forwardedFor, requestTime, SOURCE_IP, STAGE, traceId } from "./synthetic.ts";
+import {
+  addValue,
+  lastValue,
+  type MultiValues,
+  multiValues,
+  type SingleValues,
+  singleValues,
+  type Values,
+} from "./values.ts";
 
 /** The event. Every key is always there; what is absent is `null`. */
 export interface RestApiEvent {
@@ -117,72 +118,67 @@ const RESULT_KEYS = new Set([
  * event.path; // "/a%20b"
  * event.multiValueQueryStringParameters; // { x: ["1", "2"] }
  */
-export const restApi: Format<RestApiEvent> = { name: "rest-api", encode, decode };
+export const restApi: Format<RestApiEvent> = makeFormat("rest-api", write, decode);
 
-function encode(request: EventRequest, target: Target): RestApiEvent {
-  const now = new Date();
+function write(request: EventRequest, target: Target): JsonText {
+  const now = Date.now();
   // API Gateway collapses leading slashes in `path` and `pathParameters`, not in `requestContext.path`.
   const path = request.path.replace(/^\/+/, "/");
   const proxy = path.slice(1).replace(/\/$/, "");
   const resource = path === "/" ? "/" : "/{proxy+}";
-  const { headers, multiValueHeaders } = encodeHeaders(request, target, now);
-  const host = headers.Host ?? "";
+  const headers = encodeHeaders(request, target, now);
+  const host = lastValue(headers, "Host") ?? "";
   const label = firstLabel(host);
-  const { single, multi } = encodeQuery(request.query);
+  const query = decodeQuery(request.query);
   const { body, isBase64Encoded } = encodeBody(request.body, isTextType(findHeader(request.headers, "content-type")));
-  return {
-    resource,
-    path,
-    httpMethod: request.method,
-    headers,
-    multiValueHeaders,
-    queryStringParameters: single,
-    multiValueQueryStringParameters: multi,
-    pathParameters: path === "/" ? null : { proxy },
-    stageVariables: null,
-    requestContext: {
-      resourceId: "000000",
-      resourcePath: resource,
-      httpMethod: request.method,
-      extendedRequestId: extendedRequestId(),
-      requestTime: requestTime(now),
-      path: request.path,
-      accountId: target.accountId ?? UNKNOWN_ACCOUNT,
-      protocol: "HTTP/1.1",
-      stage: STAGE,
-      domainPrefix: label,
-      requestTimeEpoch: now.getTime(),
-      requestId: randomUUID(),
-      identity: {
-        cognitoIdentityPoolId: null,
-        accountId: null,
-        cognitoIdentityId: null,
-        caller: null,
-        sourceIp: SOURCE_IP,
-        principalOrgId: null,
-        accessKey: null,
-        cognitoAuthenticationType: null,
-        cognitoAuthenticationProvider: null,
-        userArn: null,
-        userAgent: headers["User-Agent"] ?? null,
-        user: null,
+  return json`{
+    "resource":${resource},
+    "path":${path},
+    "httpMethod":${request.method},
+    "headers":${singleValues(headers)},
+    "multiValueHeaders":${multiValues(headers)},
+    "queryStringParameters":${query && singleValues(query)},
+    "multiValueQueryStringParameters":${query && multiValues(query)},
+    "pathParameters":${path === "/" ? null : json`{"proxy":${proxy}}`},
+    "stageVariables":null,
+    "requestContext":{
+      "resourceId":"000000",
+      "resourcePath":${resource},
+      "httpMethod":${request.method},
+      "extendedRequestId":${extendedRequestId()},
+      "requestTime":${requestTime(now)},
+      "path":${request.path},
+      "accountId":${target.accountId ?? UNKNOWN_ACCOUNT},
+      "protocol":"HTTP/1.1",
+      "stage":${STAGE},
+      "domainPrefix":${label},
+      "requestTimeEpoch":${now},
+      "requestId":${randomUUID()},
+      "identity":{
+        "cognitoIdentityPoolId":null,
+        "accountId":null,
+        "cognitoIdentityId":null,
+        "caller":null,
+        "sourceIp":${SOURCE_IP},
+        "principalOrgId":null,
+        "accessKey":null,
+        "cognitoAuthenticationType":null,
+        "cognitoAuthenticationProvider":null,
+        "userArn":null,
+        "userAgent":${lastValue(headers, "User-Agent") ?? null},
+        "user":null
       },
-      domainName: host,
-      deploymentId: "000000",
-      apiId: label,
+      "domainName":${host},
+      "deploymentId":"000000",
+      "apiId":${label}
     },
-    body,
-    isBase64Encoded,
-  };
+    "body":${body},
+    "isBase64Encoded":${isBase64Encoded}
+  }`;
 }
 
-function encodeHeaders(
-  request: EventRequest,
-  target: Target,
-  now: Date,
-): { headers: SingleValues; multiValueHeaders: MultiValues } {
-  const headers = emptyValues<string>();
-  const multiValueHeaders = emptyValues<string[]>();
+function encodeHeaders(request: EventRequest, target: Target, now: number): Values {
+  const headers: Values = new Map();
   const spelled = new Map<string, string>();
   for (const [name, value] of request.headers) {
     const lower = name.toLowerCase();
@@ -194,30 +190,22 @@ function encodeHeaders(
       spelling = name;
       spelled.set(lower, name);
     }
-    addValue(headers, multiValueHeaders, spelling, value);
+    addValue(headers, spelling, value);
   }
-  if (headers.Host === undefined) set("Host", hostOf(target));
-  set("X-Forwarded-For", forwardedFor(multiValueHeaders["X-Forwarded-For"]?.join(", ")));
-  set("X-Forwarded-Port", "443");
-  set("X-Forwarded-Proto", "https");
-  if (headers["X-Amzn-Trace-Id"] === undefined) set("X-Amzn-Trace-Id", traceId(now));
-  return { headers, multiValueHeaders };
-
-  function set(name: string, value: string): void {
-    headers[name] = value;
-    multiValueHeaders[name] = [value];
-  }
+  if (!headers.has("Host")) headers.set("Host", [hostOf(target)]);
+  headers.set("X-Forwarded-For", [forwardedFor(headers.get("X-Forwarded-For")?.join(", "))]);
+  headers.set("X-Forwarded-Port", ["443"]);
+  headers.set("X-Forwarded-Proto", ["https"]);
+  if (!headers.has("X-Amzn-Trace-Id")) headers.set("X-Amzn-Trace-Id", [traceId(now)]);
+  return headers;
 }
 
-function encodeQuery(query: string): { single: SingleValues | null; multi: MultiValues | null } {
-  if (query === "") return { single: null, multi: null };
-  const single = emptyValues<string>();
-  const multi = emptyValues<string[]>();
+function decodeQuery(query: string): Values | null {
+  if (query === "") return null;
+  const values: Values = new Map();
   // REST splits at `;` as well: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html
-  const pairs = new URLSearchParams(`?${query.replaceAll(";", "&")}`);
-  if (pairs.size === 0) return { single: null, multi: null };
-  for (const [name, value] of pairs) addValue(single, multi, name, value);
-  return { single, multi };
+  for (const [name, value] of new URLSearchParams(`?${query.replaceAll(";", "&")}`)) addValue(values, name, value);
+  return values.size === 0 ? null : values;
 }
 
 function decode(result: unknown): ResponseParts {

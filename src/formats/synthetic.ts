@@ -7,20 +7,16 @@ export const SOURCE_IP = "127.0.0.1";
 // `$default` is the one stage that no framework cuts off the path or puts in front of it.
 export const STAGE = "$default";
 
-const requestTimeOf = perSecond((time) => {
+/** `10/Jul/2026:19:19:04 +0000`, of milliseconds since 1970. */
+export const requestTime: (milliseconds: number) => string = perSecond((time) => {
   // `Fri, 10 Jul 2026 19:19:04 GMT`
   const [, day, month, year, clock] = time.toUTCString().split(" ");
   return `${day}/${month}/${year}:${clock} +0000`;
 });
 
-/** `10/Jul/2026:19:19:04 +0000` */
-export function requestTime(time: Date): string {
-  return requestTimeOf(time.getTime());
-}
-
-/** `Root=1-<8 hex digits: seconds>-<24 hex digits>` */
-export function traceId(time: Date): string {
-  const seconds = Math.floor(time.getTime() / 1000)
+/** `Root=1-<8 hex digits: seconds>-<24 hex digits>`, of milliseconds since 1970. */
+export function traceId(milliseconds: number): string {
+  const seconds = Math.floor(milliseconds / 1000)
     .toString(16)
     .padStart(8, "0");
   const id = randomUUID();

@@ -1,0 +1,54 @@
+/** The values of names, of headers or a query, and the maps of an event in which they are written. */
+import { JsonText, quoted } from "./json.ts";
+
+/** `name -> value`. */
+export type SingleValues = Record<string, string>;
+/** `name -> values`. */
+export type MultiValues = Record<string, string[]>;
+
+/** All values of each name, in their order. A `Map`, so that a header named `__proto__` is a header. */
+export type Values = Map<string, string[]>;
+
+export function addValue(values: Values, name: string, value: string): void {
+  const known = values.get(name);
+  if (known === undefined) values.set(name, [value]);
+  else known.push(value);
+}
+
+export function lastValue(values: Values, name: string): string | undefined {
+  return values.get(name)?.at(-1);
+}
+
+/** {@link SingleValues}: the last value of a name wins. */
+export function singleValues(values: Values): JsonText {
+  let text = "";
+  for (const [name, all] of values) text = `${text}${text && ","}${quoted(name)}:${quoted(all.at(-1) ?? "")}`;
+  return new JsonText(`{${text}}`);
+}
+
+/** {@link MultiValues} */
+export function multiValues(values: Values): JsonText {
+  let text = "";
+  for (const [name, all] of values) text = `${text}${text && ","}${quoted(name)}:${list(all).text}`;
+  return new JsonText(`{${text}}`);
+}
+
+/** An array of strings. */
+export function list(values: readonly string[]): JsonText {
+  return new JsonText(`[${values.map(quoted).join(",")}]`);
+}
+
+/** The values of each name, joined. */
+export type JoinedValues = Map<string, string>;
+
+export function joinValue(values: JoinedValues, name: string, value: string, separator: string): void {
+  const before = values.get(name);
+  values.set(name, before === undefined ? value : before + separator + value);
+}
+
+/** {@link SingleValues} */
+export function joinedValues(values: JoinedValues): JsonText {
+  let text = "";
+  for (const [name, value] of values) text = `${text}${text && ","}${quoted(name)}:${quoted(value)}`;
+  return new JsonText(`{${text}}`);
+}

@@ -1,0 +1,82 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { JsonText, json, NOTHING, quoted } from "../../src/formats/json.ts";
+import { addValue, joinedValues, joinValue, multiValues, singleValues, type Values } from "../../src/formats/values.ts";
+
+const text = fc.oneof(fc.string(), fc.string({ unit: "binary" }), fc.string({ unit: "grapheme" }));
+
+describe("a string in quotes", () => {
+  test("is what JSON.stringify makes of it", () => {
+    fc.assert(
+      fc.property(text, (value) => {
+        expect(quoted(value)).toBe(JSON.stringify(value));
+      }),
+    );
+  });
+
+  test.each([
+    ["every code unit", Array.from({ length: 0x10000 }, (_, code) => String.fromCharCode(code))],
+    ["each of them in the middle", Array.from({ length: 0x10000 }, (_, code) => `a${String.fromCharCode(code)}b`)],
+  ])("%s", (_, values) => {
+    expect(values.filter((value) => quoted(value) !== JSON.stringify(value))).toEqual([]);
+  });
+});
+
+describe("a document", () => {
+  const value = fc.oneof(text, fc.double({ noNaN: true, noDefaultInfinity: true }), fc.boolean(), fc.constant(null));
+
+  test("holds what it was given, whatever that is", () => {
+    fc.assert(
+      fc.property(value, value, (first, second) => {
+        const { text: written } = json`{
+          "first":${first},
+          "inner":${json`{"second":${second}}`}
+        }`;
+        expect(written).toBe(JSON.stringify({ first, inner: { second } }));
+      }),
+    );
+  });
+
+  test("has no line breaks but those of its values, and leaves out what is nothing", () => {
+    const { text: written } = json`{
+      "a":${"\n  b"},
+      ${NOTHING}
+      "c":${new JsonText("[1]")}
+    }`;
+    expect(written).toBe('{"a":"\\n  b","c":[1]}');
+  });
+});
+
+describe("the maps of an event", () => {
+  const pairs = fc.array(fc.tuple(fc.oneof(fc.constantFrom("a", "b", "__proto__", "constructor"), text), text));
+
+  test("hold the last value of a name, and all of them", () => {
+    fc.assert(
+      fc.property(pairs, (given) => {
+        const values: Values = new Map();
+        for (const [name, value] of given) addValue(values, name, value);
+        const expected = new Map<string, string[]>();
+        for (const [name, value] of given) expected.set(name, [...(expected.get(name) ?? []), value]);
+        expect(entries(multiValues(values))).toEqual(Object.entries(Object.fromEntries(expected)));
+        const last = [...expected].map(([name, all]) => [name, all.at(-1)]);
+        expect(entries(singleValues(values))).toEqual(Object.entries(Object.fromEntries(last)));
+      }),
+    );
+  });
+
+  test("or the values joined", () => {
+    const values = new Map<string, string>();
+    for (const [name, value] of [
+      ["a", "1"],
+      ["__proto__", "2"],
+      ["a", ""],
+    ] as const) {
+      joinValue(values, name, value, ",");
+    }
+    expect(joinedValues(values).text).toBe('{"a":"1,","__proto__":"2"}');
+  });
+
+  function entries({ text: written }: JsonText): [string, unknown][] {
+    return Object.entries(JSON.parse(written) as object);
+  }
+});

@@ -4,7 +4,7 @@ import { checkSize, decodeContent } from "./content-encoding.ts";
 import { HTTPError, PayloadTooLargeError, type RequestSummary } from "./errors.ts";
 import { bodyLength } from "./formats/body.ts";
 import type { HeaderList, ResponseParts } from "./formats/format.ts";
-import { isHopByHop } from "./formats/headers.ts";
+import { findHeader, isHopByHop } from "./formats/headers.ts";
 import type { InvocationInfo } from "./invocation-info.ts";
 import { readEvents, readJsonLines, type ServerSentEvent } from "./read-stream.ts";
 import type { Target } from "./target.ts";
@@ -163,17 +163,25 @@ export class LambdaResponse extends StandardResponse {
  */
 class BufferedResponse extends LambdaResponse {
   readonly #content: string | Uint8Array;
+  readonly #fields: HeaderList;
   readonly #facts: ResponseFacts;
+  #headers: Headers | undefined;
   #used = false;
   /** Are the bytes those of a clone as well? */
   #isShared = false;
   #standard: Response | undefined;
 
-  /** @param content Of text, the bytes are made for those who ask. */
-  constructor(content: string | Uint8Array, init: ResponseInit, facts: ResponseFacts) {
-    super(null, init, facts);
+  /** @param content Of text, the bytes are made for those who ask, as is the `Headers` object of the fields. */
+  constructor(content: string | Uint8Array, status: number, fields: HeaderList, facts: ResponseFacts) {
+    super(null, { status, statusText: statusTextOf(status) }, facts);
     this.#content = content;
+    this.#fields = fields;
     this.#facts = facts;
+  }
+
+  override get headers(): Headers {
+    this.#headers ??= headersOf(this.#fields);
+    return this.#headers;
   }
 
   /** From the first use of the stream on, a plain `Response` keeps the books. */
@@ -255,12 +263,8 @@ class BufferedResponse extends LambdaResponse {
     if (this.bodyUsed || this.#standard?.body?.locked) {
       throw new TypeError("Response.clone: Body has already been consumed.");
     }
-    const { status, statusText, headers } = this;
-    const copy = new BufferedResponse(
-      this.#content,
-      { status, statusText, headers: new Headers(headers) },
-      this.#facts,
-    );
+    const fields = this.#headers === undefined ? this.#fields : [...this.#headers];
+    const copy = new BufferedResponse(this.#content, this.status, fields, this.#facts);
     this.#isShared = true;
     copy.#isShared = true;
     return copy;
@@ -278,21 +282,21 @@ export function toResponse(
   maxResponseSize: number = Number.POSITIVE_INFINITY,
 ): LambdaResponse | Promise<LambdaResponse> {
   const { status, body } = parts;
-  const init = responseInit(status, parts.headers);
-  const { headers } = init;
-  if (hasNoBody(method, status)) return new LambdaResponse(null, init, facts);
+  if (hasNoBody(method, status)) return new LambdaResponse(null, responseInit(status, parts.headers), facts);
   // A function's own count may be of what it had before an adapter compressed or encoded it.
   const size = bodyLength(body);
-  headers.set("content-length", String(size));
-  const encoding = headers.get("content-encoding");
+  const fields = parts.headers.filter(([name]) => name.toLowerCase() !== "content-length");
+  fields.push(["content-length", String(size)]);
   const withContent = (content: string | Uint8Array): LambdaResponse =>
-    IS_NODE ? new BufferedResponse(content, init, facts) : new LambdaResponse(bytesOf(content) as BodyOf, init, facts);
+    IS_NODE
+      ? new BufferedResponse(content, status, fields, facts)
+      : new LambdaResponse(bytesOf(content) as BodyOf, responseInit(status, fields), facts);
   // Status and headers are good; whoever reads the body is told.
   const unreadable = (error: unknown): LambdaResponse => {
     const reason = readingError(error, facts);
     return new LambdaResponse(
       new ReadableStream({ start: (controller) => controller.error(reason) }) as BodyOf,
-      init,
+      responseInit(status, fields),
       facts,
     );
   };
@@ -301,7 +305,8 @@ export function toResponse(
   } catch (error) {
     return unreadable(error);
   }
-  if (encoding === null) return withContent(body);
+  if (findHeader(fields, "content-encoding") === undefined) return withContent(body);
+  const encoding = headersOf(fields).get("content-encoding") ?? "";
   return decodeContent(bytesOf(body), encoding, maxResponseSize).then(withContent, unreadable);
 }
 
@@ -311,13 +316,22 @@ export function readingError(error: unknown, facts: ResponseFacts): unknown {
   return new PayloadTooLargeError(error.message, { ...error, ...facts });
 }
 
-/** Status and headers, but for those that are between two ends of a connection. */
-export function responseInit(status: number, list: HeaderList): ResponseInit & { readonly headers: Headers } {
+/** Status and headers. */
+export function responseInit(status: number, fields: HeaderList): ResponseInit & { readonly headers: Headers } {
+  return { status, statusText: statusTextOf(status), headers: headersOf(fields) };
+}
+
+function statusTextOf(status: number): string {
+  return STATUS_CODES[status] ?? "";
+}
+
+/** All of them but those that are between two ends of a connection. */
+function headersOf(fields: HeaderList): Headers {
   const headers = new Headers();
-  for (const [name, value] of list) {
+  for (const [name, value] of fields) {
     if (!isHopByHop(name.toLowerCase())) headers.append(name, value);
   }
-  return { status, statusText: STATUS_CODES[status] ?? "", headers };
+  return headers;
 }
 
 /** Has a response to this none, whatever the function sent? */

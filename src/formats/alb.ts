@@ -84,11 +84,11 @@ function write(request: EventRequest, target: Target, writeMaps: WriteMaps): Jso
     findHeader(request.headers, "content-encoding") === undefined;
   const { body, isBase64Encoded } = encodeBody(request.body, isText);
   return json`{
-    "requestContext":{"elb":{"targetGroupArn":${targetGroupArn(target)}}},
-    "httpMethod":${request.method},
-    "path":${request.path},
+    "requestContext":{"elb":{"targetGroupArn":"${targetGroupArn(target)}"}},
+    "httpMethod":"${request.method}",
+    "path":"${request.path}",
     ${writeMaps({ headers: encodeHeaders(request, target), query: readQuery(request.query) })}
-    "body":${body ?? ""},
+    "body":"${body ?? ""}",
     "isBase64Encoded":${isBase64Encoded}
   }`;
 }

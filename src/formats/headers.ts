@@ -80,8 +80,27 @@ export function findHeader(headers: HeaderList, lowerCaseName: string): string |
  */
 export function mergeResultHeaders(headers: unknown, multiValueHeaders: unknown): [string, string][] {
   const fields: [string, string][] = [];
+  const isRepeated = addMultiValues(fields, multiValueHeaders);
+  for (const [name, value] of entriesOf("headers", headers)) {
+    // Some adapters put an array here, which no AWS service takes; the meaning is plain.
+    for (const one of Array.isArray(value) ? value : [value]) {
+      if (one === null || one === undefined) continue;
+      const text = resultHeader("headers", name, one);
+      if (!isRepeated?.(name, text)) fields.push([name, text]);
+    }
+  }
+  return fields;
+}
+
+/** @returns whether it has a value already, alone or joined; nothing where it has none. */
+function addMultiValues(
+  fields: [string, string][],
+  multiValueHeaders: unknown,
+): ((name: string, value: string) => boolean) | undefined {
+  const entries = entriesOf("multiValueHeaders", multiValueHeaders);
+  if (entries.length === 0) return undefined;
   const apart = new Map<string, string[]>();
-  for (const [name, values] of entriesOf("multiValueHeaders", multiValueHeaders)) {
+  for (const [name, values] of entries) {
     if (!Array.isArray(values)) {
       throw new InvalidResultError(`multiValueHeaders[${show(name)}] is ${kindOf(values)}, not an array`);
     }
@@ -94,16 +113,7 @@ export function mergeResultHeaders(headers: unknown, multiValueHeaders: unknown)
   }
   // Looked up, where a search would take quadratic time.
   const repeated = new Map([...apart].map(([name, texts]) => [name, new Set([...texts, ...joined(texts)])]));
-  for (const [name, value] of entriesOf("headers", headers)) {
-    // Some adapters put an array here, which no AWS service takes; the meaning is plain.
-    for (const one of Array.isArray(value) ? value : [value]) {
-      if (one === null || one === undefined) continue;
-      const text = resultHeader("headers", name, one);
-      if (repeated.get(name.toLowerCase())?.has(text)) continue;
-      fields.push([name, text]);
-    }
-  }
-  return fields;
+  return (name, value) => repeated.get(name.toLowerCase())?.has(value) === true;
 }
 
 /** One `Set-Cookie` field for each entry of a result's `cookies`. */

@@ -66,30 +66,30 @@ export function writeV2(request: EventRequest, target: Target, differences: Diff
   return json`{
     "version":"2.0",
     "routeKey":"$default",
-    "rawPath":${differences.rawPath},
-    "rawQueryString":${request.query},
+    "rawPath":"${differences.rawPath}",
+    "rawQueryString":"${request.query}",
     ${cookies.length === 0 ? NOTHING : json`"cookies":${list(cookies)},`}
     "headers":${joinedValues(headers)},
     ${query.size === 0 ? NOTHING : json`"queryStringParameters":${joinedValues(query)},`}
     "requestContext":{
-      "accountId":${differences.accountId},
-      "apiId":${label},
-      "domainName":${host},
-      "domainPrefix":${label},
+      "accountId":"${differences.accountId}",
+      "apiId":"${label}",
+      "domainName":"${host}",
+      "domainPrefix":"${label}",
       "http":{
-        "method":${request.method},
-        "path":${decodePath(request.path)},
+        "method":"${request.method}",
+        "path":"${decodePath(request.path)}",
         "protocol":"HTTP/1.1",
-        "sourceIp":${SOURCE_IP},
-        "userAgent":${headers.get("user-agent") ?? ""}
+        "sourceIp":"${SOURCE_IP}",
+        "userAgent":"${headers.get("user-agent") ?? ""}"
       },
-      "requestId":${differences.requestId},
+      "requestId":"${differences.requestId}",
       "routeKey":"$default",
-      "stage":${STAGE},
-      "time":${requestTime(now)},
+      "stage":"${STAGE}",
+      "time":"${requestTime(now)}",
       "timeEpoch":${now}
     },
-    ${body === null ? NOTHING : json`"body":${body},`}
+    ${body === null ? NOTHING : json`"body":"${body}",`}
     "isBase64Encoded":${isBase64Encoded}
   }`;
 }

@@ -8,7 +8,7 @@ import { type Target, UNKNOWN_ACCOUNT } from "../target.ts";
 import { decodeBody, encodeBody, isTextType } from "./body.ts";
 import { type EventRequest, type Format, InvalidResultError, makeFormat, type ResponseParts } from "./format.ts";
 import { cookieHeaders, findHeader, hostOf, mergeResultHeaders } from "./headers.ts";
-import { type JsonText, json } from "./json.ts";
+import { type JsonText, json, NULL, quoted } from "./json.ts";
 import { kindOf, show } from "./show.ts";
 import { decodeStatus } from "./status.ts";
 import { extendedRequestId, firstLabel, forwardedFor, requestTime, SOURCE_IP, STAGE, traceId } from "./synthetic.ts";
@@ -132,47 +132,47 @@ function write(request: EventRequest, target: Target): JsonText {
   const query = decodeQuery(request.query);
   const { body, isBase64Encoded } = encodeBody(request.body, isTextType(findHeader(request.headers, "content-type")));
   return json`{
-    "resource":${resource},
-    "path":${path},
-    "httpMethod":${request.method},
+    "resource":"${resource}",
+    "path":"${path}",
+    "httpMethod":"${request.method}",
     "headers":${singleValues(headers)},
     "multiValueHeaders":${multiValues(headers)},
-    "queryStringParameters":${query && singleValues(query)},
-    "multiValueQueryStringParameters":${query && multiValues(query)},
-    "pathParameters":${path === "/" ? null : json`{"proxy":${proxy}}`},
+    "queryStringParameters":${query === undefined ? NULL : singleValues(query)},
+    "multiValueQueryStringParameters":${query === undefined ? NULL : multiValues(query)},
+    "pathParameters":${path === "/" ? NULL : json`{"proxy":"${proxy}"}`},
     "stageVariables":null,
     "requestContext":{
       "resourceId":"000000",
-      "resourcePath":${resource},
-      "httpMethod":${request.method},
-      "extendedRequestId":${extendedRequestId()},
-      "requestTime":${requestTime(now)},
-      "path":${request.path},
-      "accountId":${target.accountId ?? UNKNOWN_ACCOUNT},
+      "resourcePath":"${resource}",
+      "httpMethod":"${request.method}",
+      "extendedRequestId":"${extendedRequestId()}",
+      "requestTime":"${requestTime(now)}",
+      "path":"${request.path}",
+      "accountId":"${target.accountId ?? UNKNOWN_ACCOUNT}",
       "protocol":"HTTP/1.1",
-      "stage":${STAGE},
-      "domainPrefix":${label},
+      "stage":"${STAGE}",
+      "domainPrefix":"${label}",
       "requestTimeEpoch":${now},
-      "requestId":${randomUUID()},
+      "requestId":"${randomUUID()}",
       "identity":{
         "cognitoIdentityPoolId":null,
         "accountId":null,
         "cognitoIdentityId":null,
         "caller":null,
-        "sourceIp":${SOURCE_IP},
+        "sourceIp":"${SOURCE_IP}",
         "principalOrgId":null,
         "accessKey":null,
         "cognitoAuthenticationType":null,
         "cognitoAuthenticationProvider":null,
         "userArn":null,
-        "userAgent":${lastValue(headers, "User-Agent") ?? null},
+        "userAgent":${quoted(lastValue(headers, "User-Agent") ?? null)},
         "user":null
       },
-      "domainName":${host},
+      "domainName":"${host}",
       "deploymentId":"000000",
-      "apiId":${label}
+      "apiId":"${label}"
     },
-    "body":${body},
+    "body":${quoted(body)},
     "isBase64Encoded":${isBase64Encoded}
   }`;
 }
@@ -200,12 +200,12 @@ function encodeHeaders(request: EventRequest, target: Target, now: number): Valu
   return headers;
 }
 
-function decodeQuery(query: string): Values | null {
-  if (query === "") return null;
+function decodeQuery(query: string): Values | undefined {
+  if (query === "") return undefined;
   const values: Values = new Map();
   // REST splits at `;` as well: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html
   for (const [name, value] of new URLSearchParams(`?${query.replaceAll(";", "&")}`)) addValue(values, name, value);
-  return values.size === 0 ? null : values;
+  return values.size === 0 ? undefined : values;
 }
 
 function decode(result: unknown): ResponseParts {
@@ -225,7 +225,7 @@ function decode(result: unknown): ResponseParts {
     string,
     unknown
   >;
-  const fields = [...mergeResultHeaders(headers, multiValueHeaders)];
+  const fields = mergeResultHeaders(headers, multiValueHeaders);
   // Adapters such as srvx give cookies twice; then those among the headers are all of them.
   if (findHeader(fields, "set-cookie") === undefined) {
     for (const field of cookieHeaders(cookies)) fields.push(field);

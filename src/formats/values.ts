@@ -1,5 +1,5 @@
 /** The values of names, of headers or a query, and the maps of an event in which they are written. */
-import { JsonText, quoted } from "./json.ts";
+import { escaped, JsonText } from "./json.ts";
 
 /** `name -> value`. */
 export type SingleValues = Record<string, string>;
@@ -22,20 +22,25 @@ export function lastValue(values: Values, name: string): string | undefined {
 /** {@link SingleValues}: the last value of a name wins. */
 export function singleValues(values: Values): JsonText {
   let text = "";
-  for (const [name, all] of values) text = `${text}${text && ","}${quoted(name)}:${quoted(all.at(-1) ?? "")}`;
-  return new JsonText(`{${text}}`);
+  for (const [name, all] of values) text += `,"${escaped(name)}":"${escaped(all[all.length - 1] as string)}"`;
+  return object(text);
 }
 
 /** {@link MultiValues} */
 export function multiValues(values: Values): JsonText {
   let text = "";
-  for (const [name, all] of values) text = `${text}${text && ","}${quoted(name)}:${list(all).text}`;
-  return new JsonText(`{${text}}`);
+  for (const [name, all] of values) text += `,"${escaped(name)}":${list(all).text}`;
+  return object(text);
 }
 
 /** An array of strings. */
 export function list(values: readonly string[]): JsonText {
-  return new JsonText(`[${values.map(quoted).join(",")}]`);
+  return new JsonText(values.length === 0 ? "[]" : `["${values.map(escaped).join('","')}"]`);
+}
+
+/** @param fields Each with a comma before it. */
+function object(fields: string): JsonText {
+  return new JsonText(`{${fields.slice(1)}}`);
 }
 
 /** The values of each name, joined. */
@@ -49,6 +54,6 @@ export function joinValue(values: JoinedValues, name: string, value: string, sep
 /** {@link SingleValues} */
 export function joinedValues(values: JoinedValues): JsonText {
   let text = "";
-  for (const [name, value] of values) text = `${text}${text && ","}${quoted(name)}:${quoted(value)}`;
-  return new JsonText(`{${text}}`);
+  for (const [name, value] of values) text += `,"${escaped(name)}":"${escaped(value)}"`;
+  return object(text);
 }

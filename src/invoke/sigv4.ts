@@ -99,8 +99,11 @@ function canonicalValue(value: string): string {
   return /^\s|\s$| {2}/.test(value) ? value.trim().replace(/ +/g, " ") : value;
 }
 
+/** To look whether they are in their order, as they mostly are, is faster than to sort them. */
 function signedHeaderNames(request: SigningRequest): string[] {
-  return Object.keys(request.headers).sort();
+  const names = Object.keys(request.headers);
+  const isSorted = names.every((name, index) => index === 0 || (names[index - 1] as string) < name);
+  return isSorted ? names : names.sort();
 }
 
 function sha256(data: string | Uint8Array): string {
@@ -119,14 +122,17 @@ const BLOCK = 64;
  * `createHmac` for each took 13 µs of a call's 130.
  */
 function hmacWith(key: Buffer): (text: string) => string {
-  const inner = Buffer.alloc(BLOCK, 0x36);
+  let inner = Buffer.alloc(BLOCK, 0x36);
   const outer = Buffer.alloc(BLOCK + 32, 0x5c);
   for (const [index, byte] of key.entries()) {
     inner[index] = byte ^ 0x36;
     outer[index] = byte ^ 0x5c;
   }
   return (text) => {
-    outer.write(hash("sha256", Buffer.concat([inner, Buffer.from(text)]), "binary"), BLOCK, "binary");
+    const bytes = Buffer.byteLength(text);
+    if (inner.length !== BLOCK + bytes) inner = Buffer.concat([inner.subarray(0, BLOCK)], BLOCK + bytes);
+    inner.write(text, BLOCK);
+    outer.write(hash("sha256", inner, "binary"), BLOCK, "binary");
     return sha256(outer);
   };
 }

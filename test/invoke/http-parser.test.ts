@@ -194,6 +194,6 @@ test("a field that comes twice is joined, but for those of which one must be", (
   const text = `${LENGTH_2}X-A: 1\r\nx-a: 2\r\nDate: first\r\nDate: second\r\n__proto__: x\r\n\r\n{}`;
   const { headers } = parse([Buffer.from(text)]).heads[0] as AnswerHead;
   expect({ ...headers }).toMatchObject({ "x-a": "1, 2", date: "first" });
-  expect(Object.getPrototypeOf(headers)).toBe(null);
+  expect("constructor" in headers, "what no field is named").toBe(false);
   expect(Object.keys(headers)).toContain("__proto__");
 });

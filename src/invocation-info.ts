@@ -144,7 +144,7 @@ function logFacts(logs: string): Pick<Facts, "logs" | "report"> {
 /** What the call knows by itself. */
 interface Known extends Pick<InvocationInfo, "elapsed" | "payloadFormat"> {
   readonly target: Target;
-  readonly functionError?: FunctionFailure;
+  readonly functionError: FunctionFailure | undefined;
 }
 
 /**

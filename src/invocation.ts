@@ -43,7 +43,6 @@ export function makeInvocation(
   const about = { target, request: summary, invocationType };
   const unsafe = retry !== false && retry.unsafe;
   const context = clientContext === undefined ? undefined : encodeClientContext(clientContext, about);
-  const policy = retry === false || onRetry === undefined ? retry : { ...retry, onRetry };
   const executionName = executionNameOf(request, options, isRedirected ? summary : undefined);
   // Field by field, for every call passes here, and to spread what may be absent is slow.
   const invocation: { -readonly [Name in keyof RequestInvocation]: RequestInvocation[Name] } = {
@@ -61,9 +60,17 @@ export function makeInvocation(
   if (context !== undefined) invocation.clientContext = context;
   if (tenantId !== undefined) invocation.tenantId = tenantId;
   if (executionName !== undefined) invocation.durableExecutionName = executionName;
-  if (policy !== false) invocation.retry = policy;
+  if (retry !== false) invocation.retry = onRetry === undefined ? retry : policyWith(retry, onRetry);
   if (trace !== undefined) invocation.trace = trace;
   return invocation;
+}
+
+function policyWith(
+  { attempts, unsafe, maxDelay, statuses }: RetrySettings,
+  onRetry: NonNullable<RetryPolicy["onRetry"]>,
+): RetryPolicy & RetrySettings {
+  const policy = { unsafe, maxDelay, statuses, onRetry };
+  return attempts === undefined ? policy : { ...policy, attempts };
 }
 
 /**

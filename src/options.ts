@@ -344,8 +344,11 @@ function mergeRetry(settings: RetrySettings | false, options: RetryOptions | fal
 
 /** Those properties of an object that are set. */
 export function pick<Value extends object>(value: Value, names: readonly string[]): Partial<Value> {
-  const entries = Object.entries(value).filter(([name, one]) => one !== undefined && names.includes(name));
-  return Object.fromEntries(entries) as Partial<Value>;
+  const picked: Partial<Value> = {};
+  for (const name of Object.keys(value) as (keyof Value & string)[]) {
+    if (value[name] !== undefined && names.includes(name)) picked[name] = value[name];
+  }
+  return picked;
 }
 
 /** @throws {ConfigurationError} for an unknown option, or a value that can't be. */

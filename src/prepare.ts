@@ -1,5 +1,6 @@
 /** From the options of a Session's method to a URL, headers and a body. */
 import { findHeader } from "./formats/headers.ts";
+import { joinValue } from "./formats/values.ts";
 import type { BodyInput, HeadersInput } from "./request.ts";
 import { readHeaders } from "./request.ts";
 import { parseLambdaUrl, quote } from "./target.ts";
@@ -194,8 +195,12 @@ export function mergeHeaders(session: Headers, request: HeadersInput | undefined
  * alone stay as the caller gave them.
  */
 export function keepUntouched(given: readonly [string, string][], headers: Headers): [string, string][] {
-  const before = new Headers(given as [string, string][]);
-  const kept = given.filter(([name]) => headers.get(name) === before.get(name));
+  const before = new Map<string, string>();
+  for (const [name, value] of given) {
+    const lower = name.toLowerCase();
+    joinValue(before, lower, value, lower === "cookie" ? "; " : ", ");
+  }
+  const kept = given.filter(([name]) => headers.get(name) === before.get(name.toLowerCase()));
   const changed = [...headers].filter(([name, value]) => before.get(name) !== value && name !== "set-cookie");
   return [...kept, ...changed];
 }

@@ -57,8 +57,8 @@ export function isFunction(place: Place): place is LambdaUrl {
 }
 
 /** Where a response leads, if it leads anywhere. */
-export function locationOf({ status, headers }: Pick<Response, "status" | "headers">): string | undefined {
-  return STATUSES.has(status) ? (headers.get("location") ?? undefined) : undefined;
+export function locationOf(response: Pick<Response, "status" | "headers">): string | undefined {
+  return STATUSES.has(response.status) ? (response.headers.get("location") ?? undefined) : undefined;
 }
 
 /**

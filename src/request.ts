@@ -137,10 +137,10 @@ export function signalAndRedirect(
   const from = requestOf(input);
   const chosenSignal = signal === undefined ? from?.signal : signal;
   const chosenRedirect = redirect ?? (from?.redirect === "follow" ? undefined : from?.redirect);
-  return {
-    ...(chosenSignal !== undefined && { signal: chosenSignal }),
-    ...(chosenRedirect !== undefined && { redirect: chosenRedirect }),
-  };
+  const chosen: Pick<LambdaRequestInit, "signal" | "redirect"> = {};
+  if (chosenSignal !== undefined) chosen.signal = chosenSignal;
+  if (chosenRedirect !== undefined) chosen.redirect = chosenRedirect;
+  return chosen;
 }
 
 /** The request as a format encodes it: with the headers that `fetch` fills in. */

@@ -43,7 +43,7 @@ export function respond(
       ? readFunctionFailure(payload, result.logs)
       : undefined;
   const format = FORMATS[payloadFormat];
-  const known = { target, elapsed, payloadFormat, ...(functionError !== undefined && { functionError }) };
+  const known = { target, elapsed, payloadFormat, functionError };
   const parts = partsOf();
   const isStreamed = !(typeof parts.body === "string" || parts.body instanceof Uint8Array);
   const open = isStreamed ? describeOpenInvocation(result, known) : undefined;

@@ -72,7 +72,7 @@ interface SessionRequest {
   readonly cookies?: CookiesInput | undefined;
   readonly auth?: Auth | null | undefined;
   readonly raiseForStatus?: boolean | undefined;
-  /** The rest of what `fetch` takes. */
+  /** The rest of what `fetch` takes; made for this request. */
   readonly init: LambdaRequestInit;
 }
 
@@ -321,20 +321,21 @@ export class Session {
   async #request(method: string, url: string | URL, options: SessionRequestOptions): Promise<Response> {
     checkOptionNames(options, REQUEST_NAMES);
     const { params, headers, cookies, auth, allowRedirects, signal, raiseForStatus } = options;
+    const { body, contentType } = makeBody(options);
+    const init: LambdaRequestInit = { lambda: pick(options, REQUEST_OPTION_NAMES) };
+    if (signal !== undefined) init.signal = signal;
+    if (allowRedirects !== undefined) init.redirect = allowRedirects ? "follow" : "manual";
     return this.#send({
       method: method.toUpperCase(),
       url,
       params,
       headers,
+      body,
+      contentType,
       cookies: cookies && checkCookies(cookies),
       auth,
       raiseForStatus,
-      ...makeBody(options),
-      init: {
-        ...(signal !== undefined && { signal }),
-        ...(allowRedirects !== undefined && { redirect: allowRedirects ? "follow" : "manual" }),
-        lambda: pick(options, REQUEST_OPTION_NAMES),
-      },
+      init,
     });
   }
 
@@ -347,19 +348,24 @@ export class Session {
     const ownCookies = { ...this.#ownCookies, ...request.cookies };
     const headers = withOwnCookies(merged, ownCookies);
     const auth = this.#authFor(request, located);
+    const { method, body, init } = request;
     if (auth === null && this.#before.length + this.#after.length === 0) {
-      return this.#raise(request, located.href, await this.#dispatch(located.href, { ...request, headers }));
+      return this.#raise(request, located.href, await this.#dispatch(located.href, method, headers, body, init));
     }
 
-    const { method, body } = request;
     const prepared: PreparedRequest = { method, url: located.href, headers: new Headers(headers), body };
     if (auth !== null) await applyAuth(auth, prepared);
     for (const hook of this.#before) {
       const answer = await hook(prepared);
       if (answer !== undefined) return this.#raise(request, located.href, await this.#seen(answer, prepared));
     }
-    const sent = { ...request, method: prepared.method, body: prepared.body as BodyInput | null };
-    const response = await this.#dispatch(prepared.url, { ...sent, headers: keepUntouched(headers, prepared.headers) });
+    const response = await this.#dispatch(
+      prepared.url,
+      prepared.method,
+      keepUntouched(headers, prepared.headers),
+      prepared.body as BodyInput | null,
+      init,
+    );
     return this.#raise(request, located.href, await this.#seen(response, prepared));
   }
 
@@ -370,8 +376,15 @@ export class Session {
     return userinfo ?? this.#auth;
   }
 
-  #dispatch(href: string, { method, headers, body, init }: SessionRequest): Promise<Response> {
-    return this.#client.send(href, { ...init, method, headers: headers ?? [], body });
+  #dispatch(
+    href: string,
+    method: string,
+    headers: [string, string][],
+    body: BodyInput | null,
+    init: LambdaRequestInit,
+  ): Promise<Response> {
+    // It is made for this call. One that is spread has a shape of its own, for which every access is looked up anew.
+    return this.#client.send(href, Object.assign(init, { method, headers, body }));
   }
 
   async #seen(response: Response, prepared: PreparedRequest): Promise<Response> {

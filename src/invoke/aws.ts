@@ -16,7 +16,7 @@ import {
 } from "./credentials.ts";
 import { DURATION, isDuration } from "./duration.ts";
 import { type Endpoint, parseEndpointUrl, resolveEndpoint } from "./endpoint.ts";
-import { type Environment, lambdaTraceId, readEnvironment } from "./environment.ts";
+import { type Environment, isInLambda, lambdaTraceId, readEnvironment } from "./environment.ts";
 import { createHttpClient, NetworkError, type WireRequest, type WireResponse } from "./http.ts";
 import { type Invocation, type InvocationResult, type Invoker, isStreamed } from "./invoker.ts";
 import { checkOptionNames } from "./option-names.ts";
@@ -83,6 +83,8 @@ export const AWS_SETTING_NAMES: readonly string[] = [
 interface Caller {
   readonly endpoint: Endpoint;
   readonly credentials: CredentialSource;
+  /** Asked once: to look into `process.env` takes as long as to read a URL. */
+  readonly isInLambda: boolean;
   /** Milliseconds that this machine's clock is behind AWS's. */
   clockOffset: number;
 }
@@ -231,7 +233,12 @@ async function makeCaller(settings: AwsSettings, targetRegion: string | undefine
   });
   const { credentials, profile } = settings;
   const source = { ...(credentials !== undefined && { credentials }), ...(profile !== undefined && { profile }) };
-  return { endpoint, credentials: credentialSource(source, environment, endpoint.isLoopback), clockOffset: 0 };
+  return {
+    endpoint,
+    credentials: credentialSource(source, environment, endpoint.isLoopback),
+    isInLambda: isInLambda(),
+    clockOffset: 0,
+  };
 }
 
 function noRegion({ profile, configFile, credentialsFile }: Environment): ConfigurationError {
@@ -250,7 +257,7 @@ function noRegion({ profile, configFile, credentialsFile }: Environment): Config
 function signedRequest(invocation: Invocation, caller: Caller, credentials: AwsCredentials): WireRequest {
   const { target, payload, logs, invocationType = "RequestResponse" } = invocation;
   const { clientContext, tenantId, durableExecutionName } = invocation;
-  const { endpoint, clockOffset } = caller;
+  const { endpoint, clockOffset, isInLambda } = caller;
   // The name is one segment of the path, whatever is in it: `arn:aws:…` goes as `arn%3Aaws%3A…`.
   const name = encodeRfc3986(functionIdentifier(target));
   const operation = isStreamed(invocation)
@@ -272,7 +279,7 @@ function signedRequest(invocation: Invocation, caller: Caller, credentials: AwsC
   // What follows is not signed, as in AWS's SDKs: what stands on the way may write into it.
   headers["content-length"] = String(payload.length);
   headers["user-agent"] = `lambda-requests/${VERSION}`;
-  const traceId = lambdaTraceId();
+  const traceId = isInLambda ? lambdaTraceId() : undefined;
   if (traceId !== undefined) headers["x-amzn-trace-id"] = traceId;
   return {
     protocol: endpoint.protocol,

@@ -101,6 +101,11 @@ export async function readEnvironment(profile?: string, env: Variables = process
   };
 }
 
+/** Does this process run a function? */
+export function isInLambda(env: Variables = process.env): boolean {
+  return env.AWS_LAMBDA_FUNCTION_NAME !== undefined;
+}
+
 /**
  * Inside of Lambda, the trace that the invocation under way belongs to: passed on, X-Ray shows one trace, and AWS finds
  * functions that call each other in a circle (https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html).
@@ -108,7 +113,7 @@ export async function readEnvironment(profile?: string, env: Variables = process
  * global `awslambda`; else in a variable that the runtime sets anew for each.
  */
 export function lambdaTraceId(env: Variables = process.env): string | undefined {
-  if (env.AWS_LAMBDA_FUNCTION_NAME === undefined) return undefined;
+  if (!isInLambda(env)) return undefined;
   const { awslambda } = globalThis as { awslambda?: { InvokeStore?: { getXRayTraceId?(): unknown } } };
   const traceId = awslambda?.InvokeStore?.getXRayTraceId?.() ?? env._X_AMZN_TRACE_ID;
   // One that a header can't hold would end the call, for which nobody needs it.

@@ -114,7 +114,7 @@ function encodeEvent(
   const limit = maxEvent(invocationType);
   // A body that is too large by itself is not encoded first: its event might not even fit into a string.
   const isHopeless = (event.body?.length ?? 0) > limit;
-  const payload = isHopeless ? undefined : Buffer.from(format.stringify(event, target));
+  const payload = isHopeless ? undefined : format.toPayload(event, target);
   if (payload !== undefined && payload.length <= limit) return payload;
   const size = payload?.length ?? event.body?.length ?? 0;
   const url = request.url.length > 200 ? `${request.url.slice(0, 200)}…` : request.url;

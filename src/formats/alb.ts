@@ -8,7 +8,7 @@ import { type Target, UNKNOWN_ACCOUNT } from "../target.ts";
 import { bodyLength, decodeBody, encodeBody, isListedText } from "./body.ts";
 import { type EventRequest, type Format, InvalidResultError, makeFormat, type ResponseParts } from "./format.ts";
 import { findHeader, hostOf, isHopByHop, mergeResultHeaders } from "./headers.ts";
-import { type JsonText, json } from "./json.ts";
+import { type JsonText, json, NOTHING } from "./json.ts";
 import { kindOf } from "./show.ts";
 import { decodeStatus } from "./status.ts";
 import { forwardedFor, traceId } from "./synthetic.ts";
@@ -88,7 +88,7 @@ function write(request: EventRequest, target: Target, writeMaps: WriteMaps): Jso
     "httpMethod":"${request.method}",
     "path":"${request.path}",
     ${writeMaps({ headers: encodeHeaders(request, target), query: readQuery(request.query) })}
-    "body":"${body ?? ""}",
+    "body":"${body ?? NOTHING}",
     "isBase64Encoded":${isBase64Encoded}
   }`;
 }

@@ -1,6 +1,7 @@
 /** Bytes <-> the text or base64 of an event's and a result's `body`. */
 import { isUtf8 } from "node:buffer";
 import { InvalidResultError } from "./format.ts";
+import { escaped, JsonText } from "./json.ts";
 import { kindOf, show } from "./show.ts";
 
 const TEXT_TYPE = /^(?:text\/.*|application\/(?:json|xml|javascript|x-www-form-urlencoded)|.*\+(?:json|xml))$/;
@@ -22,24 +23,30 @@ export function bodyLength(body: string | Uint8Array): number {
   return typeof body === "string" ? Buffer.byteLength(body) : body.length;
 }
 
+/** A body as an event holds it. */
+export interface EncodedBody {
+  /** As it stands between quotes; `null` where it is empty. */
+  readonly body: JsonText | null;
+  readonly isBase64Encoded: boolean;
+}
+
 /**
- * A body as an event holds it: as text when `isText` says that its type is one and its bytes are valid UTF-8, so that
- * they come out again as they were; as base64 otherwise. An empty body is `null`.
+ * As text when `isText` says that its type is one and its bytes are valid UTF-8, so that they come out again as they were;
+ * as base64 otherwise.
  */
-export function encodeBody(
-  body: string | Uint8Array | null,
-  isText: boolean,
-): { body: string | null; isBase64Encoded: boolean } {
+export function encodeBody(body: string | Uint8Array | null, isText: boolean): EncodedBody {
   if (body === null || body.length === 0) return { body: null, isBase64Encoded: false };
-  if (typeof body === "string") {
-    return isText
-      ? { body, isBase64Encoded: false }
-      : { body: Buffer.from(body).toString("base64"), isBase64Encoded: true };
-  }
+  if (typeof body === "string") return isText ? asText(body) : asBase64(Buffer.from(body));
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-  return isText && isUtf8(bytes)
-    ? { body: bytes.toString("utf8"), isBase64Encoded: false }
-    : { body: bytes.toString("base64"), isBase64Encoded: true };
+  return isText && isUtf8(bytes) ? asText(bytes.toString("utf8")) : asBase64(bytes);
+}
+
+function asText(body: string): EncodedBody {
+  return { body: new JsonText(escaped(body)), isBase64Encoded: false };
+}
+
+function asBase64(bytes: Buffer): EncodedBody {
+  return { body: new JsonText(bytes.toString("base64")), isBase64Encoded: true };
 }
 
 /** A result's `body`: text, or bytes where it was base64. An object, which only a Function URL takes, is its JSON. */

@@ -29,8 +29,8 @@ export interface ResponseParts {
 export interface Format<Event extends object = object> {
   readonly name: string;
   encode(request: EventRequest, target: Target): Event;
-  /** The same, as the JSON that is sent. */
-  stringify(request: EventRequest, target: Target): string;
+  /** The same, as the bytes that are sent. */
+  toPayload(request: EventRequest, target: Target): Uint8Array;
   /** @throws {InvalidResultError} when the result can't be a response; its message names the key and the value. */
   decode(result: unknown): ResponseParts;
 }
@@ -43,8 +43,8 @@ export function makeFormat<Event extends object>(
 ): Format<Event> {
   return {
     name,
-    encode: (request, target) => JSON.parse(write(request, target).text) as Event,
-    stringify: (request, target) => write(request, target).text,
+    encode: (request, target) => JSON.parse(String(write(request, target))) as Event,
+    toPayload: (request, target) => write(request, target).toBytes(),
     decode,
   };
 }

@@ -1,11 +1,35 @@
 /** JSON, written as text: an event is sent and not looked at, and to make an object first takes a quarter of a call. */
 
-/** Text that is JSON already. */
+// Text of more is not put together with other text, which would copy it once more.
+const LONG = 64 * 1024;
+const NONE: readonly string[] = [];
+
+/** Text that is JSON already, or stands between quotes in it. */
 export class JsonText {
   readonly text: string;
+  /** What comes before `text`, where a part of it is long. */
+  readonly before: readonly string[];
 
-  constructor(text: string) {
+  constructor(text: string, before: readonly string[] = NONE) {
     this.text = text;
+    this.before = before;
+  }
+
+  get isLong(): boolean {
+    return this.before.length > 0 || this.text.length >= LONG;
+  }
+
+  toString(): string {
+    return this.before.join("") + this.text;
+  }
+
+  toBytes(): Buffer {
+    if (this.before.length === 0) return Buffer.from(this.text);
+    const pieces = [...this.before, this.text];
+    const bytes = Buffer.allocUnsafe(pieces.reduce((size, piece) => size + Buffer.byteLength(piece), 0));
+    let position = 0;
+    for (const piece of pieces) position += bytes.write(piece, position);
+    return bytes;
   }
 }
 
@@ -20,11 +44,6 @@ const ESCAPED = /["\\\u0000-\u001f\ud800-\udfff]/;
 /** A string as it stands between quotes. */
 export function escaped(text: string): string {
   return ESCAPED.test(text) ? JSON.stringify(text).slice(1, -1) : text;
-}
-
-/** A string, or none. */
-export function quoted(text: string | null): JsonText {
-  return text === null ? NULL : new JsonText(`"${escaped(text)}"`);
 }
 
 const lines = new WeakMap<TemplateStringsArray, readonly string[]>();
@@ -43,11 +62,17 @@ export function json(
     lines.set(strings, parts);
   }
   let text = parts[0] as string;
+  let before: string[] | undefined;
   for (let index = 0; index < values.length; index++) {
     const value = values[index];
     if (typeof value === "string") text += escaped(value);
-    else text += value instanceof JsonText ? value.text : value;
+    else if (!(value instanceof JsonText)) text += value;
+    else if (!value.isLong) text += value.text;
+    else {
+      before = [...(before ?? []), text, ...value.before, value.text];
+      text = "";
+    }
     text += parts[index + 1];
   }
-  return new JsonText(text);
+  return new JsonText(text, before);
 }

@@ -8,7 +8,7 @@ import { type Target, UNKNOWN_ACCOUNT } from "../target.ts";
 import { decodeBody, encodeBody, isTextType } from "./body.ts";
 import { type EventRequest, type Format, InvalidResultError, makeFormat, type ResponseParts } from "./format.ts";
 import { cookieHeaders, findHeader, hostOf, mergeResultHeaders } from "./headers.ts";
-import { type JsonText, json, NULL, quoted } from "./json.ts";
+import { type JsonText, json, NULL } from "./json.ts";
 import { kindOf, show } from "./show.ts";
 import { decodeStatus } from "./status.ts";
 import { extendedRequestId, firstLabel, forwardedFor, requestTime, SOURCE_IP, STAGE, traceId } from "./synthetic.ts";
@@ -129,6 +129,7 @@ function write(request: EventRequest, target: Target): JsonText {
   const headers = encodeHeaders(request, target, now);
   const host = lastValue(headers, "Host") ?? "";
   const label = firstLabel(host);
+  const userAgent = lastValue(headers, "User-Agent");
   const query = decodeQuery(request.query);
   const { body, isBase64Encoded } = encodeBody(request.body, isTextType(findHeader(request.headers, "content-type")));
   return json`{
@@ -165,14 +166,14 @@ function write(request: EventRequest, target: Target): JsonText {
         "cognitoAuthenticationType":null,
         "cognitoAuthenticationProvider":null,
         "userArn":null,
-        "userAgent":${quoted(lastValue(headers, "User-Agent") ?? null)},
+        "userAgent":${userAgent === undefined ? NULL : json`"${userAgent}"`},
         "user":null
       },
       "domainName":"${host}",
       "deploymentId":"000000",
       "apiId":"${label}"
     },
-    "body":${quoted(body)},
+    "body":${body === null ? NULL : json`"${body}"`},
     "isBase64Encoded":${isBase64Encoded}
   }`;
 }

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { escaped, JsonText, json, NOTHING, quoted } from "../../src/formats/json.ts";
+import { escaped, JsonText, json, NOTHING } from "../../src/formats/json.ts";
 import {
   addValue,
   joinedValues,
@@ -16,8 +16,8 @@ const text = fc.oneof(fc.string(), fc.string({ unit: "binary" }), fc.string({ un
 describe("a string in quotes", () => {
   test("is what JSON.stringify makes of it", () => {
     fc.assert(
-      fc.property(fc.option(text), (value) => {
-        expect(quoted(value).text).toBe(JSON.stringify(value));
+      fc.property(text, (value) => {
+        expect(`"${escaped(value)}"`).toBe(JSON.stringify(value));
       }),
     );
   });
@@ -51,6 +51,31 @@ describe("a document", () => {
       "c":${new JsonText("[1]")}
     }`;
     expect(written).toBe('{"a":"\\n  b","c":[1]}');
+  });
+});
+
+describe("a document of which parts are long", () => {
+  const long = fc.tuple(text, fc.integer({ min: 65_530, max: 65_540 })).map(([tail, size]) => "é".repeat(size) + tail);
+
+  test("is the same, as text and as bytes", () => {
+    fc.assert(
+      fc.property(text, fc.oneof(text, long), fc.oneof(text, long), (a, b, c) => {
+        const body = new JsonText(escaped(b));
+        const inner = json`{"b":${json`"${body}"`},"c":"${new JsonText(escaped(c))}"}`;
+        const document = json`{"a":"${a}","inner":${inner},"end":true}`;
+        const expected = JSON.stringify({ a, inner: { b, c }, end: true });
+        expect(String(document) === expected).toBe(true);
+        expect(document.toBytes().equals(Buffer.from(expected))).toBe(true);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  test("a long part is a piece of its own", () => {
+    const body = new JsonText("x".repeat(100_000));
+    const document = json`{"inner":${json`{"body":"${body}"}`},"end":1}`;
+    expect(document.before).toContain(body.text);
+    expect(document.before.join("") + document.text).toBe(`{"inner":{"body":"${body.text}"},"end":1}`);
   });
 });
 

@@ -23,7 +23,7 @@ export class JsonText {
     return this.before.join("") + this.text;
   }
 
-  toBytes(): Buffer {
+  toBytes(): Uint8Array<ArrayBuffer> {
     if (this.before.length === 0) return Buffer.from(this.text);
     const pieces = [...this.before, this.text];
     const bytes = Buffer.allocUnsafe(pieces.reduce((size, piece) => size + Buffer.byteLength(piece), 0));

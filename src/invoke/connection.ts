@@ -1,6 +1,6 @@
 /** One connection to an origin: a request is written to it, an answer is read from it, and then the next. */
-import { connect as connectTcp, isIP, type Socket } from "node:net";
-import { connect as connectTls } from "node:tls";
+import { connect as connectTcp, isIP, type OnReadOpts, type Socket } from "node:net";
+import { type ConnectionOptions, connect as connectTls } from "node:tls";
 import { timerOf } from "./duration.ts";
 import { type AnswerListener, broken, createAnswerParser } from "./http-parser.ts";
 
@@ -42,6 +42,10 @@ interface ConnectionEvents {
   onSession(session: Buffer): void;
 }
 
+// What arrives at any connection is read into the same memory, and looked at before anything else is read: a buffer of 64 KB for
+// each answer of a few hundred bytes, and as many for one of megabytes, is work for the garbage collector.
+const ARRIVED = new Uint8Array(64 * 1024);
+
 // TCP probes, so that a call of 15 minutes lives through a NAT gateway that drops what is idle for 350 s.
 const PROBE_AFTER_MS = 1_000;
 
@@ -55,7 +59,9 @@ export function openConnection(
   events: ConnectionEvents,
 ): Connection {
   const isSecure = origin.protocol === "https:";
-  const socket = isSecure ? secureSocket(origin, session) : connectTcp({ host: origin.hostname, port: origin.port });
+  const onread = { buffer: ARRIVED, callback: read };
+  const { hostname: host, port } = origin;
+  const socket = isSecure ? secureSocket(origin, session, onread) : connectTcp({ host, port, onread });
   let reader: AnswerReader | undefined;
   let isUp = false;
   let whyNot: Error | undefined;
@@ -139,16 +145,6 @@ export function openConnection(
     socket.setKeepAlive(true, PROBE_AFTER_MS);
     events.onConnect(connection);
   });
-  socket.on("data", (bytes: Buffer) => {
-    // Nobody has asked for anything: the next call must not take it for its answer.
-    if (reader === undefined) return void socket.destroy();
-    try {
-      parser.read(bytes);
-    } catch (error) {
-      return fail(error as Error);
-    }
-    if (isOver) finish();
-  });
   socket.on("end", () => {
     parser.end();
     if (isOver) finish();
@@ -164,21 +160,39 @@ export function openConnection(
   });
   return connection;
 
+  /** @returns whether to read on; it pauses the socket by itself. */
+  function read(count: number, memory: Uint8Array): boolean {
+    // Nobody has asked for anything: the next call must not take it for its answer.
+    if (reader === undefined) socket.destroy();
+    else {
+      try {
+        parser.read(Buffer.from(memory.buffer, memory.byteOffset, count));
+        if (isOver) finish();
+      } catch (error) {
+        fail(error as Error);
+      }
+    }
+    return true;
+  }
+
   /** In the words of Node's own client. */
   function hangUp(): Error {
     return coded(hasBegun ? "aborted" : "socket hang up", "ECONNRESET");
   }
 }
 
-function secureSocket({ hostname, port }: Origin, session: Buffer | undefined): Socket {
-  return connectTls({
+function secureSocket({ hostname, port }: Origin, session: Buffer | undefined, onread: OnReadOpts): Socket {
+  // Node takes `onread` here too, its types don't know: https://nodejs.org/api/tls.html#tlsconnectoptions-callback
+  const options: ConnectionOptions & { onread: OnReadOpts } = {
     host: hostname,
     port,
+    onread,
     ALPNProtocols: ["http/1.1"],
     // An address has no name to ask for: https://www.rfc-editor.org/rfc/rfc6066#section-3
     ...(isIP(hostname) === 0 && { servername: hostname }),
     ...(session !== undefined && { session }),
-  });
+  };
+  return connectTls(options);
 }
 
 /** An error as Node makes them. */

@@ -22,6 +22,7 @@ export interface AnswerHead {
 /** Who is told of an answer's parts. */
 export interface AnswerListener {
   onHead(head: AnswerHead): void;
+  /** @param piece Of memory into which the next bytes are read. */
   onBody(piece: Buffer): void;
   onEnd(): void;
 }
@@ -104,7 +105,7 @@ export function createAnswerParser(listener: AnswerListener): AnswerParser {
   function readBody(bytes: Buffer, position: number): number {
     const end = Math.min(bytes.length, position + left);
     left -= end - position;
-    listener.onBody(position === 0 && end === bytes.length ? bytes : bytes.subarray(position, end));
+    listener.onBody(bytes.subarray(position, end));
     if (left === 0) {
       if (state === "chunk") state = "chunk-end";
       else finish();
@@ -140,7 +141,7 @@ export function createAnswerParser(listener: AnswerListener): AnswerParser {
         if (state === "head") position = readHead(bytes, position);
         else if (state === "body" || state === "chunk") position = readBody(bytes, position);
         else if (state === "rest") {
-          listener.onBody(position === 0 ? bytes : bytes.subarray(position));
+          listener.onBody(bytes.subarray(position));
           return;
         } else position = readLine(bytes, position);
       }

@@ -210,7 +210,7 @@ function readAsItComes({ connection, resolve, fail, errorOf, finish }: Reading<O
       resolve({ ...open, status, headers, read: () => collect(open) });
     },
     onBody(piece) {
-      if (body?.push(piece) === false) connection.pause();
+      if (body?.push(Buffer.from(piece)) === false) connection.pause();
     },
     onEnd() {
       if (body === undefined) return;
@@ -267,7 +267,7 @@ function createCollector(length: number | undefined): Collector {
     add(piece) {
       size += piece.length;
       if (size > MAX_ANSWER) throw coded(`the answer is over ${MAX_ANSWER} bytes`, ANSWER_TOO_LARGE);
-      if (length === undefined || piece.length === length || length > MAX_ANSWER) pieces.push(piece);
+      if (length === undefined || length > MAX_ANSWER) pieces.push(Buffer.from(piece));
       else {
         whole ??= Buffer.allocUnsafe(length);
         piece.copy(whole, size - piece.length);

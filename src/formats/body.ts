@@ -1,7 +1,7 @@
 /** Bytes <-> the text or base64 of an event's and a result's `body`. */
 import { isUtf8 } from "node:buffer";
 import { InvalidResultError } from "./format.ts";
-import { escaped, JsonText } from "./json.ts";
+import { JsonText, quotable } from "./json.ts";
 import { kindOf, show } from "./show.ts";
 
 const TEXT_TYPE = /^(?:text\/.*|application\/(?:json|xml|javascript|x-www-form-urlencoded)|.*\+(?:json|xml))$/;
@@ -42,7 +42,7 @@ export function encodeBody(body: string | Uint8Array | null, isText: boolean): E
 }
 
 function asText(body: string): EncodedBody {
-  return { body: new JsonText(escaped(body)), isBase64Encoded: false };
+  return { body: quotable(body), isBase64Encoded: false };
 }
 
 function asBase64(bytes: Buffer): EncodedBody {

@@ -2,6 +2,8 @@
 
 // Text of more is not put together with other text, which would copy it once more.
 const LONG = 64 * 1024;
+// Strings of this length have a place among small objects, which is where garbage is looked for first.
+const PIECE = 32 * 1024;
 const NONE: readonly string[] = [];
 
 /** Text that is JSON already, or stands between quotes in it. */
@@ -44,6 +46,20 @@ const ESCAPED = /["\\\u0000-\u001f\ud800-\udfff]/;
 /** A string as it stands between quotes. */
 export function escaped(text: string): string {
   return ESCAPED.test(text) ? JSON.stringify(text).slice(1, -1) : text;
+}
+
+/** The same of text of any length: of megabytes in pieces, whose copies the garbage collector takes as they come. */
+export function quotable(text: string): JsonText {
+  if (text.length < LONG) return new JsonText(escaped(text));
+  const pieces = [];
+  for (let start = 0; start < text.length; ) {
+    let end = start + PIECE;
+    // Halves of a character would be escaped each.
+    if ((text.codePointAt(end - 1) ?? 0) > 0xffff) end++;
+    pieces.push(escaped(text.slice(start, end)));
+    start = end;
+  }
+  return new JsonText("", pieces);
 }
 
 const lines = new WeakMap<TemplateStringsArray, readonly string[]>();

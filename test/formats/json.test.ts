@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { escaped, JsonText, json, NOTHING } from "../../src/formats/json.ts";
+import { escaped, JsonText, json, NOTHING, quotable } from "../../src/formats/json.ts";
 import {
   addValue,
   joinedValues,
@@ -68,6 +68,22 @@ describe("a document of which parts are long", () => {
         expect(Buffer.compare(document.toBytes(), Buffer.from(expected))).toBe(0);
       }),
       { numRuns: 50 },
+    );
+  });
+
+  test("text of any length is what JSON.stringify makes of it, in pieces", () => {
+    const character = fc.constantFrom("a", "é", "日", "😀", '"', "\n", "\ud83d", "\ude00");
+    const characters = fc.array(character, { minLength: 1, maxLength: 7 });
+    const lengths = fc.oneof(fc.integer({ min: 65_530, max: 65_540 }), fc.integer({ min: 0, max: 200_000 }));
+    fc.assert(
+      fc.property(characters, text, lengths, (unit, head, length) => {
+        const long = (head + unit.join("").repeat(length / unit.length)).slice(0, length);
+        const document = json`{"body":"${quotable(long)}"}`;
+        const expected = Buffer.from(JSON.stringify({ body: long }));
+        expect(Buffer.compare(document.toBytes(), expected)).toBe(0);
+        expect(document.before.length).toBeGreaterThanOrEqual(2 * Math.floor(long.length / 65_536));
+      }),
+      { numRuns: 60 },
     );
   });
 

@@ -10,7 +10,7 @@ import { leastRatio } from "./statistics.mjs";
 export const RATIOS = {
   async warm(arena) {
     const names = [OURS, SESSION, SDK, FLOOR];
-    const data = await warm.run(arena, { names, ids: ["get 32"], count: arena.quick ? 1 : 3, seconds: 0.5 });
+    const data = await warm.run(arena, { names, isMainOnly: true });
     return {
       "warm: CPU a call, of the SDK's": warm.ratioOf(data, OURS, SDK, leastRatio),
       "warm: CPU a call, of a bare undici POST's": warm.ratioOf(data, OURS, FLOOR, leastRatio),

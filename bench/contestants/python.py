@@ -43,7 +43,7 @@ def calls():
             check(call(sessions[-1], case["verb"]))
         run(case, sessions, SETTLE_S, SETTLE_CALLS)
         cpu, begin = time.process_time(), time.perf_counter()
-        taken = run(case, sessions, job["seconds"], 1)
+        taken = run(case, sessions, case["seconds"], 1)
         cpu, wall = time.process_time() - cpu, time.perf_counter() - begin
         results[case["id"]] = {"cpu": 1e6 * cpu / len(taken), "rate": len(taken) / wall}
         if case["inFlight"] == 1:

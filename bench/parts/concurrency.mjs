@@ -3,6 +3,7 @@ import { contest, contestantsOf, FLOOR, OURS, SDK, SESSION } from "../contestant
 import { microseconds, perSecond } from "../report.mjs";
 import { rounds } from "../rounds.mjs";
 import { median } from "../statistics.mjs";
+import { WARM_UP_S } from "./warm.mjs";
 
 export const title = "Many calls at a time";
 
@@ -11,9 +12,9 @@ const NAMES = [OURS, SESSION, SDK, FLOOR];
 
 export async function run(arena, { count = arena.quick ? 1 : 2, seconds = arena.quick ? 0.1 : 0.15 } = {}) {
   const { endpoint } = arena;
-  const cases = IN_FLIGHT.map((inFlight) => ({ id: inFlight, verb: "get", inFlight, endpoint }));
+  const cases = IN_FLIGHT.map((inFlight) => ({ id: inFlight, verb: "get", inFlight, endpoint, seconds }));
   const results = await rounds(count, contestantsOf("concurrency"), (contestant) =>
-    contest(contestant, "calls", { cases, warmUp: arena.quick ? 0.5 : 1.6, seconds }),
+    contest(contestant, "calls", { cases, warmUp: arena.quick ? 0.5 : WARM_UP_S }),
   );
   return { results };
 }

@@ -32,20 +32,21 @@ export async function* decodeMessages(pieces: AsyncIterable<Uint8Array>): AsyncG
   let waiting: Uint8Array[] = [];
   let size = 0;
   let needed = PRELUDE_BYTES;
+  let isLengthKnown = false;
   for await (const piece of pieces) {
     waiting.push(piece);
     size += piece.length;
-    if (size < needed) continue;
-    // Joined only when a message is complete, so that a long one in many pieces is copied once.
-    let bytes = waiting.length === 1 ? asBuffer(piece) : Buffer.concat(waiting);
-    for (;;) {
-      needed = bytes.length < PRELUDE_BYTES ? PRELUDE_BYTES : messageLength(bytes);
-      if (bytes.length < needed) break;
-      yield decodeMessage(bytes.subarray(0, needed));
-      bytes = bytes.subarray(needed);
+    while (size >= needed) {
+      // Pieces are joined when all of a message is there, and without what is behind it: no byte is copied twice.
+      const bytes = waiting.length === 1 ? asBuffer(waiting[0] as Uint8Array) : Buffer.concat(waiting, needed);
+      if (isLengthKnown) {
+        yield decodeMessage(bytes.subarray(0, needed));
+        size -= needed;
+        waiting = size === 0 ? [] : [piece.subarray(piece.length - size)];
+      }
+      needed = isLengthKnown ? PRELUDE_BYTES : messageLength(bytes);
+      isLengthKnown = !isLengthKnown;
     }
-    waiting = [bytes];
-    size = bytes.length;
   }
   if (size > 0) throw new EventStreamError(`it ends ${size} bytes into a message`);
 }

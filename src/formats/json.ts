@@ -4,15 +4,36 @@
 const LONG = 64 * 1024;
 // Strings of this length have a place among small objects, which is where garbage is looked for first.
 const PIECE = 32 * 1024;
-const NONE: readonly string[] = [];
+
+/** Text of megabytes between quotes, which is escaped as it is written: at no time is there another copy of all of it. */
+class LongText {
+  readonly raw: string;
+
+  constructor(raw: string) {
+    this.raw = raw;
+  }
+
+  *pieces(): Generator<string> {
+    for (let start = 0; start < this.raw.length; ) {
+      let end = start + PIECE;
+      // Halves of a character would be escaped each.
+      if ((this.raw.codePointAt(end - 1) ?? 0) > 0xffff) end++;
+      yield escaped(this.raw.slice(start, end));
+      start = end;
+    }
+  }
+}
+
+type Part = string | LongText;
+const NONE: readonly Part[] = [];
 
 /** Text that is JSON already, or stands between quotes in it. */
 export class JsonText {
   readonly text: string;
   /** What comes before `text`, where a part of it is long. */
-  readonly before: readonly string[];
+  readonly before: readonly Part[];
 
-  constructor(text: string, before: readonly string[] = NONE) {
+  constructor(text: string, before: readonly Part[] = NONE) {
     this.text = text;
     this.before = before;
   }
@@ -22,17 +43,35 @@ export class JsonText {
   }
 
   toString(): string {
-    return this.before.join("") + this.text;
+    return this.before.length === 0 ? this.text : [...this.pieces()].join("");
   }
 
   toBytes(): Uint8Array<ArrayBuffer> {
     if (this.before.length === 0) return Buffer.from(this.text);
-    const pieces = [...this.before, this.text];
-    const bytes = Buffer.allocUnsafe(pieces.reduce((size, piece) => size + Buffer.byteLength(piece), 0));
+    const sizes = [...this.before, this.text].map((part) => likelySize(part));
+    let bytes = Buffer.allocUnsafe(sizes.reduce((sum, size) => sum + size));
     let position = 0;
-    for (const piece of pieces) position += bytes.write(piece, position);
-    return bytes;
+    for (const piece of this.pieces()) {
+      const end = position + Buffer.byteLength(piece);
+      if (end > bytes.length) bytes = Buffer.concat([bytes.subarray(0, position)], 2 * end);
+      bytes.write(piece, position);
+      position = end;
+    }
+    return bytes.subarray(0, position);
   }
+
+  *pieces(): Generator<string> {
+    for (const part of this.before) {
+      if (typeof part === "string") yield part;
+      else yield* part.pieces();
+    }
+    yield this.text;
+  }
+}
+
+/** Bytes that suffice for most: in prose, a few characters in a hundred are escaped. */
+function likelySize(part: Part): number {
+  return typeof part === "string" ? Buffer.byteLength(part) : Math.ceil(Buffer.byteLength(part.raw) * 1.1);
 }
 
 /** A part of a document that is left out. */
@@ -48,18 +87,9 @@ export function escaped(text: string): string {
   return ESCAPED.test(text) ? JSON.stringify(text).slice(1, -1) : text;
 }
 
-/** The same of text of any length: of megabytes in pieces, whose copies the garbage collector takes as they come. */
+/** The same of text of any length. */
 export function quotable(text: string): JsonText {
-  if (text.length < LONG) return new JsonText(escaped(text));
-  const pieces = [];
-  for (let start = 0; start < text.length; ) {
-    let end = start + PIECE;
-    // Halves of a character would be escaped each.
-    if ((text.codePointAt(end - 1) ?? 0) > 0xffff) end++;
-    pieces.push(escaped(text.slice(start, end)));
-    start = end;
-  }
-  return new JsonText("", pieces);
+  return text.length < LONG ? new JsonText(escaped(text)) : new JsonText("", [new LongText(text)]);
 }
 
 const lines = new WeakMap<TemplateStringsArray, readonly string[]>();
@@ -78,7 +108,7 @@ export function json(
     lines.set(strings, parts);
   }
   let text = parts[0] as string;
-  let before: string[] | undefined;
+  let before: Part[] | undefined;
   for (let index = 0; index < values.length; index++) {
     const value = values[index];
     if (typeof value === "string") text += escaped(value);

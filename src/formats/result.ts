@@ -1,6 +1,7 @@
 /** A function's result as bytes, and the response in it. */
 import type { Format, ResponseParts } from "./format.ts";
 import { type Frame, readFrame } from "./stream.ts";
+import { decodeUtf8 } from "./utf8.ts";
 
 /**
  * A result is JSON, which the format reads; the frame of a function that streams; or the bytes of one that streams without
@@ -36,7 +37,7 @@ export function decodePrelude(
 function parse(payload: Uint8Array): { readonly value: unknown } | undefined {
   if (payload.length === 0) return { value: null };
   try {
-    return { value: JSON.parse(Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString("utf8")) };
+    return { value: JSON.parse(decodeUtf8(Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength))) };
   } catch {
     return undefined;
   }

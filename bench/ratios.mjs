@@ -18,7 +18,7 @@ export const RATIOS = {
     };
   },
   async cold(arena) {
-    const data = await cold.run(arena, { names: [OURS, SDK], isPlain: true, count: arena.quick ? 3 : 11 });
+    const data = await cold.run(arena, { names: [OURS, SDK], isPlain: true });
     return { "cold: import and first call, of the SDK's": cold.ratioOf(data, OURS, SDK, leastRatio) };
   },
   async large(arena) {

@@ -10,7 +10,7 @@ what, job = sys.argv[1], json.loads(sys.argv[2])
 BODY = {"sku": "A-1", "quantity": 2, "note": "no sugar"}
 # Where boto3 looks for the endpoint.
 VARIABLE = "AWS_ENDPOINT_URL"
-SETTLE_S = 0.1
+SETTLE_S = 0.06
 SETTLE_CALLS = 3
 
 

@@ -8,7 +8,7 @@ import { cpuSince, peakMemory, readJob, report } from "./job.mjs";
 const { contestant, cases, warmUp } = readJob();
 // Before a case is measured, its connections have to be there, and what it does to be compiled.
 const SETTLE_CALLS = 2;
-const SETTLE_S = 0.1;
+const SETTLE_S = 0.06;
 
 const { prepare } = await import(contestant);
 const clients = new Map();

@@ -3,11 +3,14 @@ import { median } from "../statistics.mjs";
 import { cpuSince, peakMemory, readJob, report } from "./job.mjs";
 
 const { contestant, endpoint, cases, isRaw } = readJob();
-const WARM_UP = { size: 4096, calls: 200 };
+const WARM_UP_SIZE = 4096;
+const WARM_UP_MS = 1000;
 
 const { prepare } = await import(contestant);
 const client = await prepare(endpoint);
-await streams(WARM_UP);
+for (const end = performance.now() + WARM_UP_MS; performance.now() < end; ) {
+  await streams({ size: WARM_UP_SIZE, calls: 10 });
+}
 const baseline = peakMemory();
 const results = {};
 for (const { size, calls } of cases) results[size] = await streams({ size, calls });

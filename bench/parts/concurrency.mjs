@@ -10,11 +10,11 @@ export const title = "Many calls at a time";
 const IN_FLIGHT = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
 const NAMES = [OURS, SESSION, SDK, FLOOR];
 
-export async function run(arena, { count = arena.quick ? 1 : 2, seconds = arena.quick ? 0.1 : 0.15 } = {}) {
-  const { endpoint } = arena;
-  const cases = IN_FLIGHT.map((inFlight) => ({ id: inFlight, verb: "get", inFlight, endpoint, seconds }));
+export async function run({ endpoint, quick }) {
+  const [warmUp, count] = quick ? [0.5, 1] : [WARM_UP_S, 2];
+  const cases = IN_FLIGHT.map((inFlight) => ({ id: inFlight, verb: "get", inFlight, endpoint, seconds: 0.1 }));
   const results = await rounds(count, contestantsOf("concurrency"), (contestant) =>
-    contest(contestant, "calls", { cases, warmUp: arena.quick ? 0.5 : WARM_UP_S }),
+    contest(contestant, "calls", { cases, warmUp }),
   );
   return { results };
 }

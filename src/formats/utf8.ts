@@ -10,8 +10,7 @@ const LARGE = 64 * 1024;
 /** The text that `bytes.toString()` gives. */
 export function decodeUtf8(bytes: Buffer): string {
   // Of what is no UTF-8, it is Node's to say what each byte becomes.
-  if (!IS_SLOW || bytes.length < LARGE || !isUtf8(bytes)) return bytes.toString();
-  if (isAscii(bytes)) return bytes.toString("latin1");
+  if (!IS_SLOW || bytes.length < LARGE || isAscii(bytes) || !isUtf8(bytes)) return bytes.toString();
   return asLatin1(bytes) ?? transcode(bytes, "utf8", "utf16le").toString("utf16le");
 }
 

@@ -5,7 +5,7 @@ import { checkDown, checkUp } from "./check.mjs";
 import { cpuSince, readJob, report } from "./job.mjs";
 
 const { contestant, endpoint, cases, seconds } = readJob();
-const AT_LEAST = 12;
+const AT_LEAST = 10;
 const WARM_UP_CALLS = 3;
 
 const { prepare } = await import(contestant);

@@ -22,7 +22,6 @@ export interface AnswerHead {
 /** Who is told of an answer's parts. */
 export interface AnswerListener {
   onHead(head: AnswerHead): void;
-  /** @param piece Of memory into which the next bytes are read. */
   onBody(piece: Buffer): void;
   onEnd(): void;
 }

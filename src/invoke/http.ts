@@ -184,6 +184,7 @@ function readWhole({ connection, resolve, fail, finish }: Reading<WireResponse>)
   let head: AnswerHead;
   let body: Collector;
   return {
+    keepsPieces: false,
     onHead(given) {
       head = given;
       body = createCollector(head.length);
@@ -204,13 +205,14 @@ function readWhole({ connection, resolve, fail, finish }: Reading<WireResponse>)
 function readAsItComes({ connection, resolve, fail, errorOf, finish }: Reading<OpenResponse>): AnswerReader {
   let body: (Readable & { complete: boolean }) | undefined;
   return {
+    keepsPieces: true,
     onHead({ status, headers }) {
       body = bodyOf(connection, finish);
       const open = openBody(body, errorOf);
       resolve({ ...open, status, headers, read: () => collect(open) });
     },
     onBody(piece) {
-      if (body?.push(Buffer.from(piece)) === false) connection.pause();
+      if (body?.push(piece) === false) connection.pause();
     },
     onEnd() {
       if (body === undefined) return;

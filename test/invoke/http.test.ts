@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { getEventListeners, getMaxListeners, once, setMaxListeners } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer as createHttpServer, type RequestListener, type ServerResponse } from "node:http";
@@ -579,6 +580,30 @@ describe("an answer that is read as it comes", () => {
     response.end("second");
     expect((await seen).body.toString()).toBe("second");
     await expect(first.read()).rejects.toThrow("enough");
+  });
+});
+
+describe("the pieces of an answer that is read as it comes", () => {
+  test("stay as they were, whatever is read after them", async () => {
+    const few = Array.from({ length: 40 }, () => randomBytes(1000));
+    const parts = [...few, randomBytes(200_000), ...few, randomBytes(3_000_000), ...few];
+    const { port } = await serve(async (_, response) => {
+      for (const part of parts) {
+        response.write(part);
+        await setImmediate();
+      }
+      response.end();
+    });
+    const client = createClient();
+    const another = createClient();
+    for (let call = 0; call < 2; call++) {
+      const { pieces } = await client.open(wire(port));
+      const kept: Uint8Array[] = [];
+      for await (const piece of pieces) kept.push(piece);
+      const { body } = await (call === 0 ? another : client).send(wire(port));
+      expect(Buffer.concat(parts).equals(body)).toBe(true);
+      expect(Buffer.concat(parts).equals(Buffer.concat(kept))).toBe(true);
+    }
   });
 });
 

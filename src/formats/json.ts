@@ -48,8 +48,9 @@ export class JsonText {
 
   toBytes(): Uint8Array<ArrayBuffer> {
     if (this.before.length === 0) return Buffer.from(this.text);
-    const sizes = [...this.before, this.text].map((part) => likelySize(part));
-    let bytes = Buffer.allocUnsafe(sizes.reduce((sum, size) => sum + size));
+    const sizes = this.before.map(likelySize);
+    // Room for what is not ASCII in the text around them.
+    let bytes = Buffer.allocUnsafe(sizes.reduce((sum, size) => sum + size, this.text.length + LONG));
     let position = 0;
     for (const piece of this.pieces()) {
       const end = position + Buffer.byteLength(piece);
@@ -69,9 +70,9 @@ export class JsonText {
   }
 }
 
-/** Bytes that suffice for most: in prose, a few characters in a hundred are escaped. */
+/** Bytes that suffice for most: a long string is base64, and of prose a few characters in a hundred are escaped. */
 function likelySize(part: Part): number {
-  return typeof part === "string" ? Buffer.byteLength(part) : Math.ceil(Buffer.byteLength(part.raw) * 1.1);
+  return typeof part === "string" ? part.length : Math.ceil(Buffer.byteLength(part.raw) * 1.1);
 }
 
 /** A part of a document that is left out. */

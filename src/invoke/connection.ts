@@ -182,15 +182,17 @@ export function openConnection(
   /** @returns whether to read on; it pauses the socket by itself. */
   function read(count: number): boolean {
     // Nobody has asked for anything: the next call must not take it for its answer.
-    if (reader === undefined) socket.destroy();
-    else {
-      try {
-        parser.read(arrived(count, reader));
-        if (isOver) finish();
-      } catch (error) {
-        fail(error as Error);
-      }
+    if (reader === undefined) {
+      socket.destroy();
+      return true;
     }
+    try {
+      parser.read(arrived(count, reader));
+    } catch (error) {
+      fail(error as Error);
+      return true;
+    }
+    if (isOver) finish();
     return true;
   }
 

@@ -29,23 +29,25 @@ const MAX_HEADERS = 128 * 1024;
 
 /** The messages in a stream of bytes, wherever the pieces end. @throws {EventStreamError} */
 export async function* decodeMessages(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Message, void, undefined> {
-  let waiting: Uint8Array[] = [];
+  let waiting: Buffer[] = [];
   let size = 0;
+  // So few until the length is known: no message is as short.
   let needed = PRELUDE_BYTES;
-  let isLengthKnown = false;
-  for await (const piece of pieces) {
+  for await (const given of pieces) {
+    const piece = asBuffer(given);
     waiting.push(piece);
     size += piece.length;
     while (size >= needed) {
       // Pieces are joined when all of a message is there, and without what is behind it: no byte is copied twice.
-      const bytes = waiting.length === 1 ? asBuffer(waiting[0] as Uint8Array) : Buffer.concat(waiting, needed);
-      if (isLengthKnown) {
-        yield decodeMessage(bytes.subarray(0, needed));
-        size -= needed;
-        waiting = size === 0 ? [] : [piece.subarray(piece.length - size)];
+      const bytes = waiting.length === 1 ? (waiting[0] as Buffer) : Buffer.concat(waiting, needed);
+      if (needed === PRELUDE_BYTES) {
+        needed = messageLength(bytes);
+        continue;
       }
-      needed = isLengthKnown ? PRELUDE_BYTES : messageLength(bytes);
-      isLengthKnown = !isLengthKnown;
+      yield decodeMessage(bytes.subarray(0, needed));
+      size -= needed;
+      waiting = size === 0 ? [] : [piece.subarray(piece.length - size)];
+      needed = PRELUDE_BYTES;
     }
   }
   if (size > 0) throw new EventStreamError(`it ends ${size} bytes into a message`);

@@ -9,8 +9,7 @@ import { leastRatio } from "./statistics.mjs";
 /** By name, so that one part can be measured again. */
 export const RATIOS = {
   async warm(arena) {
-    const names = [OURS, SESSION, SDK, FLOOR];
-    const data = await warm.run(arena, { names, isMainOnly: true });
+    const data = await warm.run(arena, { isMainOnly: true });
     return {
       "warm: CPU a call, of the SDK's": warm.ratioOf(data, OURS, SDK, leastRatio),
       "warm: CPU a call, of a bare undici POST's": warm.ratioOf(data, OURS, FLOOR, leastRatio),
@@ -34,7 +33,7 @@ export const RATIOS = {
     return ratios;
   },
   async stream(arena) {
-    const data = await stream.run(arena, { names: [OURS, SDK], count: arena.quick ? 1 : 3 });
+    const data = await stream.run(arena, { names: [OURS, SDK] });
     return {
       "stream: time to first byte, of the SDK's": stream.firstByteRatio(data, leastRatio),
       "stream of 200 MB: CPU, of the SDK's": stream.cpuRatio(data, leastRatio),

@@ -26,9 +26,8 @@ function caseOf(way, kind, size) {
   return { id: `${way} ${kind} ${size}`, way, kind, size };
 }
 
-export async function run(arena, options = {}) {
-  const { names, isLargeOnly = false, count = arena.quick ? 1 : 3, seconds = arena.quick ? 0.02 : 0.1 } = options;
-  const { endpoint } = arena;
+export async function run({ endpoint, quick }, { names, isLargeOnly = false } = {}) {
+  const [count, seconds] = quick ? [1, 0.02] : [3, 0.1];
   const contestants = contestantsOf("large", names);
   const cases = CASES.filter(({ size }) => !isLargeOnly || size === LARGE);
   const speeds = await rounds(count, contestants, (contestant) =>

@@ -18,9 +18,8 @@ const CASES = [
   { size: LARGEST, calls: 3 },
 ];
 
-export async function run(arena, { names, count = arena.quick ? 1 : 3 } = {}) {
-  const { endpoint } = arena;
-  const results = await rounds(count, contestantsOf("stream", names), (contestant) =>
+export async function run({ endpoint, quick }, { names } = {}) {
+  const results = await rounds(quick ? 1 : 3, contestantsOf("stream", names), (contestant) =>
     contest(contestant, "stream", { endpoint, cases: CASES, isRaw: contestant.isRaw }),
   );
   return { results };

@@ -10,32 +10,31 @@ export const title = "Small calls";
 const COMPARED = new Set([OURS, SESSION, SDK, FLOOR]);
 const MAIN = "get 32";
 const PLAIN = [1, 32, 256].flatMap((inFlight) => [
-  { id: `get ${inFlight}`, verb: "get", inFlight, isMain: inFlight === 32 },
-  { id: `post ${inFlight}`, verb: "post", inFlight, isMain: false },
+  { id: `get ${inFlight}`, verb: "get", inFlight },
+  { id: `post ${inFlight}`, verb: "post", inFlight },
 ]);
-const SECURE = { id: "tls get 32", verb: "get", inFlight: 32, isMain: false };
+const SECURE = { id: "tls get 32", verb: "get", inFlight: 32 };
 /** A process of ours has made some 20,000 calls by then, and is as fast as it gets; one of the SDK's 4,000, and nearly is. */
 export const WARM_UP_S = 2.2;
 
-/**
- * @param names Of the contestants; all.
- * @param isMainOnly Whether to measure what the goals are about, and nothing else.
- */
-export async function run(arena, { names, isMainOnly = false } = {}) {
+/** @param isMainOnly Whether to measure what the goals are about and those whom they compare, and nothing else. */
+export async function run(arena, { isMainOnly = false } = {}) {
   const { endpoint, secureEndpoint, quick } = arena;
   const [warmUp, mainSeconds, seconds] = quick ? [0.5, 0.1, 0.1] : [WARM_UP_S, 0.6, 0.1];
-  const all = PLAIN.map((each) => ({ ...each, endpoint, seconds: each.isMain ? mainSeconds : seconds }));
-  if (secureEndpoint !== undefined) all.push({ ...SECURE, endpoint: secureEndpoint, seconds });
-  const cases = all.filter(({ isMain }) => isMain || !isMainOnly);
+  const all = PLAIN.map((each) => ({ ...each, endpoint }));
+  if (secureEndpoint !== undefined) all.push({ ...SECURE, endpoint: secureEndpoint });
+  const cases = all
+    .map((each) => ({ ...each, isMain: each.id === MAIN, seconds: each.id === MAIN ? mainSeconds : seconds }))
+    .filter(({ isMain }) => isMain || !isMainOnly);
   const measure = (contestant) => {
     const { mostInFlight = Number.POSITIVE_INFINITY } = contestant;
     const own = cases.filter(({ inFlight }) => inFlight <= mostInFlight);
     return contest(contestant, "calls", { cases: own, warmUp }, arena.trust);
   };
-  const contestants = contestantsOf("warm", names);
+  const contestants = contestantsOf("warm");
   // One after the other, so that what else the machine does is the same for all of them.
   const compared = contestants.filter(({ name }) => COMPARED.has(name));
-  const others = contestants.filter(({ name }) => !COMPARED.has(name));
+  const others = contestants.filter(({ name }) => !COMPARED.has(name) && !isMainOnly);
   const results = await rounds(quick ? 1 : 4, compared, measure);
   for (const [name, values] of await rounds(quick ? 1 : 2, others, measure)) results.set(name, values);
   return { results, warmUp, mainSeconds, seconds };

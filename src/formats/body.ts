@@ -73,13 +73,17 @@ function isTrue(flag: unknown): boolean {
   throw new InvalidResultError(`isBase64Encoded is ${show(flag)}, neither true nor false`);
 }
 
-/** Node's decoder skips what is no base64; here nothing may be skipped but line breaks, as MIME encoders write them. */
+/** Line breaks may be skipped, as MIME encoders write them. */
 function decodeBase64(text: string): Uint8Array {
+  const bytes = fromBase64(text) ?? fromBase64(text.replace(/[\r\n]/g, ""));
+  if (bytes === undefined) throw new InvalidResultError("isBase64Encoded is true, but body is not base64");
+  return bytes;
+}
+
+/** `undefined` where anything in it is no base64, which Node's decoder skips. */
+export function fromBase64(text: string): Buffer | undefined {
   const bytes = Buffer.from(text, "base64");
-  if (bytes.length === decodedLength(text)) return bytes;
-  const joined = text.replace(/[\r\n]/g, "");
-  if (bytes.length === decodedLength(joined)) return bytes;
-  throw new InvalidResultError("isBase64Encoded is true, but body is not base64");
+  return bytes.length === decodedLength(text) ? bytes : undefined;
 }
 
 function decodedLength(base64: string): number {

@@ -1,5 +1,6 @@
 /** A function's result as bytes, and the response in it. */
 import type { Format, ResponseParts } from "./format.ts";
+import { decodeLongBase64 } from "./long-base64.ts";
 import { type Frame, readFrame } from "./stream.ts";
 import { decodeUtf8 } from "./utf8.ts";
 
@@ -10,7 +11,10 @@ import { decodeUtf8 } from "./utf8.ts";
  * @throws {InvalidResultError} when it is no response.
  */
 export function decodeResult(format: Format, payload: Uint8Array): ResponseParts {
-  const json = parse(payload);
+  const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+  const parts = decodeLongBase64(format, bytes);
+  if (parts !== undefined) return parts;
+  const json = parse(bytes);
   if (json !== undefined) return format.decode(json.value);
   const frame = readFrame(payload);
   if (frame === undefined) {
@@ -34,10 +38,10 @@ export function decodePrelude(
 }
 
 /** No bytes at all are `null`: some emulators answer so for a function that returns nothing. */
-function parse(payload: Uint8Array): { readonly value: unknown } | undefined {
+function parse(payload: Buffer): { readonly value: unknown } | undefined {
   if (payload.length === 0) return { value: null };
   try {
-    return { value: JSON.parse(decodeUtf8(Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength))) };
+    return { value: JSON.parse(decodeUtf8(payload)) };
   } catch {
     return undefined;
   }

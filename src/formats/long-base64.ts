@@ -1,0 +1,42 @@
+/** A result with megabytes of base64, which are cut out of it: JSON.parse would look at each character, and copy them all. */
+import { randomBytes } from "node:crypto";
+import { fromBase64 } from "./body.ts";
+import type { Format, ResponseParts } from "./format.ts";
+
+// Below this, the one way is as good as the other.
+const LONG = 64 * 1024;
+const QUOTE = 0x22;
+// Has the place of the long text while the rest is decoded. Nobody else has these bytes: if they come out as the body, the text
+// was the body, and base64.
+const STAND_IN = randomBytes(24);
+const STAND_IN_TEXT = STAND_IN.toString("base64");
+
+/** `undefined` where there is no such body, or it has to be read with care. */
+export function decodeLongBase64(format: Format, payload: Buffer): ResponseParts | undefined {
+  const place = findLong(payload);
+  if (place === undefined) return undefined;
+  const parts = decodeRest(format, payload.subarray(0, place.start), payload.subarray(place.end));
+  if (parts === undefined || typeof parts.body === "string" || !STAND_IN.equals(parts.body)) return undefined;
+  const body = fromBase64(payload.toString("utf8", place.start, place.end));
+  return body && { ...parts, body };
+}
+
+/** What is between two quotes that are far apart; whether it is a string is not known yet. */
+function findLong(bytes: Buffer): { readonly start: number; readonly end: number } | undefined {
+  for (let end = -1; ; ) {
+    const start = bytes.indexOf(QUOTE, end + 1) + 1;
+    // Headers that come before a body are shorter, and other text has many quotes.
+    if (start === 0 || start > LONG) return undefined;
+    end = bytes.indexOf(QUOTE, start);
+    if (end === -1) return undefined;
+    if (end - start >= LONG) return { start, end };
+  }
+}
+
+function decodeRest(format: Format, before: Buffer, after: Buffer): ResponseParts | undefined {
+  try {
+    return format.decode(JSON.parse(`${before}${STAND_IN_TEXT}${after}`));
+  } catch {
+    return undefined;
+  }
+}

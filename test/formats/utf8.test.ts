@@ -33,10 +33,10 @@ test.each([
   }
 });
 
-test("one character in a long text is enough to be another script", () => {
-  for (const character of ["Ā", "日", "😀"]) {
-    for (const before of [0, 1, 15, 16, 100_000]) {
-      const bytes = Buffer.from(`${"é".repeat(before)}${character}${"é".repeat(100_000)}`);
+test("a few characters of another script, or of ours in another, are what they are", () => {
+  for (const [few, many] of ["日a", "aé", "aĀ", "a😀", "日😀", "é日"].map((pair) => [...pair] as [string, string])) {
+    for (const before of [0, 1, 63, 64, 100_000]) {
+      const bytes = Buffer.from(`${many.repeat(before)}${few}${many.repeat(100_000)}`);
       expect(decodeUtf8(bytes) === bytes.toString()).toBe(true);
     }
   }

@@ -53,12 +53,11 @@ export function toStreamedResponse(
 
   async function* decoded(): AsyncGenerator<Uint8Array, void, undefined> {
     const encoding = init.headers.get("content-encoding");
-    const limit = { bytes: maxResponseSize, signal: received.signal };
     let size = 0;
     try {
       for await (const piece of encoding === null
         ? received.pieces()
-        : decodeStream(received.pieces(), encoding, limit)) {
+        : decodeStream(received.pieces(), encoding, { bytes: maxResponseSize, signal: received.signal })) {
         size += piece.length;
         checkSize(size, maxResponseSize);
         // A copy: whoever takes the memory of a piece over, as a transfer does, must not take its neighbours'.
@@ -120,7 +119,7 @@ interface Received {
   giveUp(reason: unknown): void;
   /** Is there nothing more to come? */
   isOver(): boolean;
-  /** Aborted when it is given up. */
+  /** Aborted when it is given up, if it was asked for by then. */
   readonly signal: AbortSignal;
 }
 
@@ -130,7 +129,8 @@ function receive(
   failedMidway: (end: FailedEnd, size: number) => FunctionError,
 ): Received {
   const iterator = body[Symbol.asyncIterator]();
-  const given = new AbortController();
+  // Few need it, and to make one takes as long as to sign a call.
+  let given: AbortController | undefined;
   let size = 0;
   let isOver = false;
 
@@ -171,7 +171,7 @@ function receive(
   }
 
   function giveUp(reason: unknown): void {
-    given.abort(reason);
+    given?.abort(reason);
     // An invoker of a user's own may hear of this sooner than of the iterator's end.
     if (!isOver) lasting.abort(reason);
     stop(reason);
@@ -190,7 +190,16 @@ function receive(
     lasting.end();
   }
 
-  return { pieces, readRest, giveUp, isOver: () => isOver, signal: given.signal };
+  return {
+    pieces,
+    readRest,
+    giveUp,
+    isOver: () => isOver,
+    get signal() {
+      given ??= new AbortController();
+      return given.signal;
+    },
+  };
 }
 
 /** As the platform does with those of its own, a body that nobody holds any more is given up. */

@@ -46,7 +46,7 @@ async function bundle() {
   await build.write({
     dir: beside,
     sourcemap: true,
-    // The source is in the package as well. With one character that is not Latin-1, V8 keeps two bytes for each, and reads them all.
+    // The source is in the package as well. One character that is not Latin-1, and V8 takes two bytes for each of them.
     comments: false,
     charset: "ascii",
     entryFileNames: "[name].js",

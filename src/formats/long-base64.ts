@@ -6,17 +6,17 @@ import type { Format, ResponseParts } from "./format.ts";
 // Below this, the one way is as good as the other.
 const LONG = 64 * 1024;
 const QUOTE = 0x22;
-// Has the place of the long text while the rest is decoded. Nobody else has these bytes: if they come out as the body, the text
-// was the body, and base64.
-const STAND_IN = randomBytes(24);
-const STAND_IN_TEXT = STAND_IN.toString("base64");
 
 /** `undefined` where there is no such body, or it has to be read with care. */
 export function decodeLongBase64(format: Format, payload: Buffer): ResponseParts | undefined {
-  const place = findLong(payload);
+  const place = payload.length < LONG ? undefined : findLong(payload);
   if (place === undefined) return undefined;
-  const parts = decodeRest(format, payload.subarray(0, place.start), payload.subarray(place.end));
-  if (parts === undefined || typeof parts.body === "string" || !STAND_IN.equals(parts.body)) return undefined;
+  // Has the place of the long text while the rest is decoded. Nobody else has these bytes: if they come out as the body, the text
+  // was the body, and base64.
+  const standIn = randomBytes(24);
+  const rest = `${payload.subarray(0, place.start)}${standIn.toString("base64")}${payload.subarray(place.end)}`;
+  const parts = decodeRest(format, rest);
+  if (parts === undefined || typeof parts.body === "string" || !standIn.equals(parts.body)) return undefined;
   // Not `latin1`, of which more than 1 MB is a string outside of the heap, collected so late that 4 MB took 40 MB more.
   const body = fromBase64(payload.toString("utf8", place.start, place.end));
   return body && { ...parts, body };
@@ -34,9 +34,9 @@ function findLong(bytes: Buffer): { readonly start: number; readonly end: number
   }
 }
 
-function decodeRest(format: Format, before: Buffer, after: Buffer): ResponseParts | undefined {
+function decodeRest(format: Format, rest: string): ResponseParts | undefined {
   try {
-    return format.decode(JSON.parse(`${before}${STAND_IN_TEXT}${after}`));
+    return format.decode(JSON.parse(rest));
   } catch {
     return undefined;
   }

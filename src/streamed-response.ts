@@ -119,7 +119,7 @@ interface Received {
   giveUp(reason: unknown): void;
   /** Is there nothing more to come? */
   isOver(): boolean;
-  /** Aborted when it is given up, if it was asked for by then. */
+  /** Aborted when it is given up. */
   readonly signal: AbortSignal;
 }
 
@@ -129,8 +129,7 @@ function receive(
   failedMidway: (end: FailedEnd, size: number) => FunctionError,
 ): Received {
   const iterator = body[Symbol.asyncIterator]();
-  // Few need it, and to make one takes as long as to sign a call.
-  let given: AbortController | undefined;
+  const given = new AbortController();
   let size = 0;
   let isOver = false;
 
@@ -171,7 +170,7 @@ function receive(
   }
 
   function giveUp(reason: unknown): void {
-    given?.abort(reason);
+    given.abort(reason);
     // An invoker of a user's own may hear of this sooner than of the iterator's end.
     if (!isOver) lasting.abort(reason);
     stop(reason);
@@ -190,16 +189,7 @@ function receive(
     lasting.end();
   }
 
-  return {
-    pieces,
-    readRest,
-    giveUp,
-    isOver: () => isOver,
-    get signal() {
-      given ??= new AbortController();
-      return given.signal;
-    },
-  };
+  return { pieces, readRest, giveUp, isOver: () => isOver, signal: given.signal };
 }
 
 /** As the platform does with those of its own, a body that nobody holds any more is given up. */

@@ -1,5 +1,6 @@
 /** Bytes <-> the text or base64 of an event's and a result's `body`. */
 import { isUtf8 } from "node:buffer";
+import { asBuffer } from "./as-buffer.ts";
 import { InvalidResultError } from "./format.ts";
 import { JsonText, quotable } from "./json.ts";
 import { kindOf, show } from "./show.ts";
@@ -37,7 +38,7 @@ export interface EncodedBody {
 export function encodeBody(body: string | Uint8Array | null, isText: boolean): EncodedBody {
   if (body === null || body.length === 0) return { body: null, isBase64Encoded: false };
   if (typeof body === "string") return isText ? asText(body) : asBase64(Buffer.from(body));
-  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  const bytes = asBuffer(body);
   return isText && isUtf8(bytes) ? asText(bytes.toString("utf8")) : asBase64(bytes);
 }
 

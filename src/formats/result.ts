@@ -1,4 +1,5 @@
 /** A function's result as bytes, and the response in it. */
+import { asBuffer } from "./as-buffer.ts";
 import type { Format, ResponseParts } from "./format.ts";
 import { decodeLongBase64 } from "./long-base64.ts";
 import { type Frame, readFrame } from "./stream.ts";
@@ -11,7 +12,7 @@ import { decodeUtf8 } from "./utf8.ts";
  * @throws {InvalidResultError} when it is no response.
  */
 export function decodeResult(format: Format, payload: Uint8Array): ResponseParts {
-  const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+  const bytes = asBuffer(payload);
   const parts = decodeLongBase64(format, bytes);
   if (parts !== undefined) return parts;
   const json = parse(bytes);

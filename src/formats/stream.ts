@@ -2,6 +2,7 @@
  * The framed result of a streaming function: a JSON prelude with status and headers, eight NULs, the body's bytes.
  * A buffered Invoke of such a function returns the frame as it is; a streaming one, in pieces that may end anywhere.
  */
+import { asBuffer } from "./as-buffer.ts";
 import { createJsonScan } from "./json-scan.ts";
 
 const DELIMITER = Buffer.alloc(8);
@@ -19,7 +20,7 @@ export interface Frame {
 
 /** `undefined` when the bytes are no frame, which a function that streams without a prelude returns. */
 export function readFrame(payload: Uint8Array): Frame | undefined {
-  const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+  const bytes = asBuffer(payload);
   const end = bytes.subarray(0, MAX_PRELUDE + DELIMITER.length).indexOf(DELIMITER);
   if (end < 0) return undefined;
   try {

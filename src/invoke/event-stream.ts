@@ -4,6 +4,7 @@
  * smithy's codec judges this one in the tests.
  */
 import { crc32 } from "node:zlib";
+import { asBuffer } from "../formats/as-buffer.ts";
 
 /** One message. */
 export interface Message {
@@ -117,8 +118,4 @@ export function encodeMessage({ headers, payload }: Message): Buffer {
   message.set(payload, PRELUDE_BYTES + block.length);
   message.writeUInt32BE(crc32(message.subarray(0, -CHECKSUM_BYTES)), message.length - CHECKSUM_BYTES);
   return message;
-}
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

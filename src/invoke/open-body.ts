@@ -1,4 +1,5 @@
 /** A body that is read no faster than it is asked for, and whose connection is not left to itself. */
+import { asBuffer } from "../formats/as-buffer.ts";
 
 /** A stream of Node's, or any other. */
 export type Body = AsyncIterable<Uint8Array> &
@@ -31,7 +32,7 @@ export function openBody(body: Body, errorOf: (error: unknown) => unknown): Open
   async function* pieces(): AsyncGenerator<Buffer, void, undefined> {
     try {
       for await (const piece of body.iterator?.({ destroyOnReturn: false }) ?? body) {
-        yield Buffer.from(piece.buffer, piece.byteOffset, piece.length);
+        yield asBuffer(piece);
       }
     } catch (error) {
       throw errorOf(error);

@@ -56,8 +56,8 @@ export function toStreamedResponse(
     let size = 0;
     try {
       for await (const piece of encoding === null
-        ? received.pieces()
-        : decodeStream(received.pieces(), encoding, { bytes: maxResponseSize, signal: received.signal })) {
+        ? received.pieces
+        : decodeStream(received.pieces, encoding, { bytes: maxResponseSize, signal: lasting.signal })) {
         size += piece.length;
         checkSize(size, maxResponseSize);
         // A copy: whoever takes the memory of a piece over, as a transfer does, must not take its neighbours'.
@@ -112,15 +112,13 @@ export function orLetGo<Result>(work: Promise<Result>, response: Response): Prom
 
 /** A body as the function sends it. */
 interface Received {
-  pieces(): AsyncGenerator<Uint8Array, void, undefined>;
+  readonly pieces: AsyncIterable<Uint8Array>;
   /** Reads on for the end, which has the log, though nobody is to see what comes before it; not for long. */
   readRest(): Promise<void>;
   /** Nobody waits for the rest: the connection is closed, whatever it is waiting for. */
   giveUp(reason: unknown): void;
   /** Is there nothing more to come? */
   isOver(): boolean;
-  /** Aborted when it is given up. */
-  readonly signal: AbortSignal;
 }
 
 function receive(
@@ -129,37 +127,34 @@ function receive(
   failedMidway: (end: FailedEnd, size: number) => FunctionError,
 ): Received {
   const iterator = body[Symbol.asyncIterator]();
-  const given = new AbortController();
   let size = 0;
   let isOver = false;
 
-  /** `undefined` behind the last. */
-  async function next(): Promise<Uint8Array | undefined> {
-    if (isOver) return undefined;
-    const { done, value } = await iterator.next().catch((error: unknown) => {
-      isOver = true;
-      open.fail(error);
-      throw error;
-    });
-    lasting.signal.throwIfAborted();
-    if (!done) {
-      size += value.length;
-      return value;
+  async function next(): Promise<IteratorResult<Uint8Array, undefined>> {
+    while (!isOver) {
+      const { done, value } = await iterator.next().catch((error: unknown) => {
+        isOver = true;
+        open.fail(error);
+        throw error;
+      });
+      lasting.signal.throwIfAborted();
+      if (done) endWith(value || {});
+      else {
+        size += value.length;
+        // A stream of the web's takes no piece to be empty.
+        if (value.length > 0) return { done: false, value };
+      }
     }
+    return { done: true, value: undefined };
+  }
+
+  /** @throws {FunctionError} of a function that failed after its response had begun. */
+  function endWith(end: InvocationEnd): void {
     isOver = true;
-    const end: InvocationEnd = value || {};
     const { functionError } = end;
     const error = functionError === undefined ? undefined : failedMidway({ ...end, functionError }, size);
     open.end(end, error);
     if (error !== undefined) throw error;
-    return undefined;
-  }
-
-  async function* pieces(): AsyncGenerator<Uint8Array, void, undefined> {
-    for (let piece = await next(); piece !== undefined; piece = await next()) {
-      // A stream of the web's takes no piece to be empty.
-      if (piece.length > 0) yield piece;
-    }
   }
 
   function stop(reason: unknown): void {
@@ -170,9 +165,8 @@ function receive(
   }
 
   function giveUp(reason: unknown): void {
-    given.abort(reason);
     // An invoker of a user's own may hear of this sooner than of the iterator's end.
-    if (!isOver) lasting.abort(reason);
+    lasting.abort(reason);
     stop(reason);
     lasting.end();
   }
@@ -181,7 +175,7 @@ function receive(
     const before = size;
     const late = setTimeout(() => stop(unread()), PATIENCE_MS).unref();
     try {
-      while ((await next()) !== undefined) if (size - before > READ_AHEAD) stop(unread());
+      while (!(await next()).done) if (size - before > READ_AHEAD) stop(unread());
     } catch {
       // `invocation.completed` says it to those who ask.
     }
@@ -189,7 +183,7 @@ function receive(
     lasting.end();
   }
 
-  return { pieces, readRest, giveUp, isOver: () => isOver, signal: given.signal };
+  return { pieces: { [Symbol.asyncIterator]: () => ({ next }) }, readRest, giveUp, isOver: () => isOver };
 }
 
 /** As the platform does with those of its own, a body that nobody holds any more is given up. */
@@ -218,8 +212,8 @@ function streamOf(
       },
       async pull(controller) {
         try {
-          const piece = await next();
-          if (piece !== undefined) return controller.enqueue(piece);
+          const { done, value } = await next();
+          if (!done) return controller.enqueue(value);
           finish();
           controller.close();
         } catch (error) {

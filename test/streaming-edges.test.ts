@@ -200,7 +200,7 @@ describe("many small pieces", () => {
       () => undefined,
     );
     let count = 0;
-    while ((await next()) !== undefined) count++;
+    while (!(await next()).done) count++;
     expect(count).toBe(many);
   });
 

@@ -17,6 +17,7 @@ import {
 import { DURATION, isDuration } from "./duration.ts";
 import { type Endpoint, parseEndpointUrl, resolveEndpoint } from "./endpoint.ts";
 import { type Environment, isInLambda, lambdaTraceId, readEnvironment } from "./environment.ts";
+import { createMessageDecoder } from "./event-stream.ts";
 import { createHttpClient, NetworkError, type WireRequest, type WireResponse } from "./http.ts";
 import { type Invocation, type InvocationResult, type Invoker, isStreamed } from "./invoker.ts";
 import { checkOptionNames } from "./option-names.ts";
@@ -142,17 +143,14 @@ export function awsInvoker(settings: AwsSettings = {}): Invoker {
       };
       const request = signedRequest(invocation, caller, credentials);
       try {
-        if (isStreamed(invocation)) {
-          const { status, headers, ...answer } = await http.open(request, signal, onSend);
-          if (status >= 300)
-            throw refused(invocation, caller, credentials, { status, headers, body: await answer.read() });
-          const { request: summary, target } = invocation;
-          const payload = readPayload({ request: summary, target }, endpoint, answer);
-          return readResult(payload, headers, endpoint.signingRegion);
-        }
-        const response = await http.send(request, signal, onSend);
-        if (response.status >= 300) throw refused(invocation, caller, credentials, response);
-        return readResult(response.body, response.headers, endpoint.signingRegion);
+        const { status, headers, body } = isStreamed(invocation)
+          ? await http.open(request, createMessageDecoder, signal, onSend)
+          : await http.send(request, signal, onSend);
+        const isWhole = body instanceof Uint8Array;
+        if (isWhole && status >= 300) throw refused(invocation, caller, credentials, { status, headers, body });
+        const { request: summary, target } = invocation;
+        const payload = isWhole ? body : readPayload({ request: summary, target }, endpoint, body);
+        return readResult(payload, headers, endpoint.signingRegion);
       } catch (error) {
         if (error instanceof NetworkError) throw networkError(invocation, endpoint, error);
         throw error;

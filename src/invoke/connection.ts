@@ -14,8 +14,6 @@ export interface Origin {
 
 /** Who has asked for an answer. */
 export interface AnswerReader extends AnswerListener {
-  /** Whether it keeps the pieces of a body; if not, others are read into their memory after it was told of them. */
-  readonly keepsPieces: boolean;
   /** It will not come, or not whole. */
   onFailure(error: Error): void;
 }
@@ -46,7 +44,7 @@ interface ConnectionEvents {
 
 // What arrives at any connection is read into the same memory, and looked at before anything else is read: a buffer of 64 KB for
 // each answer of a few hundred bytes, and as many for one of megabytes, is work for the garbage collector.
-const SHARED = new Uint8Array(64 * 1024);
+const SHARED = Buffer.alloc(64 * 1024);
 
 // TCP probes, so that a call of 15 minutes lives through a NAT gateway that drops what is idle for 350 s.
 const PROBE_AFTER_MS = 1_000;
@@ -61,9 +59,7 @@ export function openConnection(
   events: ConnectionEvents,
 ): Connection {
   const isSecure = origin.protocol === "https:";
-  let memory = SHARED;
-  let isTaken = false;
-  const onread = { buffer: nextMemory, callback: read };
+  const onread = { buffer: SHARED, callback: read };
   const { hostname: host, port } = origin;
   const socket = isSecure ? secureSocket(origin, session, onread) : connectTcp({ host, port, onread });
   let reader: AnswerReader | undefined;
@@ -164,21 +160,6 @@ export function openConnection(
   });
   return connection;
 
-  /** What the next bytes are read into. */
-  function nextMemory(): Uint8Array {
-    if (isTaken) memory = Buffer.allocUnsafeSlow(SHARED.length);
-    isTaken = false;
-    return memory;
-  }
-
-  /** What has been read; for a reader that keeps it, bytes of its own: of few a copy, of many the memory itself. */
-  function arrived(count: number, { keepsPieces }: AnswerReader): Buffer {
-    const bytes = Buffer.from(memory.buffer, memory.byteOffset, count);
-    if (!keepsPieces) return bytes;
-    isTaken = count > memory.length / 2;
-    return isTaken && memory !== SHARED ? bytes : Buffer.from(bytes);
-  }
-
   /** @returns whether to read on; it pauses the socket by itself. */
   function read(count: number): boolean {
     // Nobody has asked for anything: the next call must not take it for its answer.
@@ -187,7 +168,7 @@ export function openConnection(
       return true;
     }
     try {
-      parser.read(arrived(count, reader));
+      parser.read(SHARED.subarray(0, count));
     } catch (error) {
       fail(error as Error);
       return true;

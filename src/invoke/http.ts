@@ -5,12 +5,12 @@
  * (whose loading takes as long as two calls of AWS's SDK), and 19 over a socket. And only who writes the bytes knows for certain
  * whether any were written.
  */
-import { Readable } from "node:stream";
 import { listenForAbort } from "./abortable.ts";
+import { type AnswerBody, createAnswerBody, type MakeDecoder } from "./answer-body.ts";
 import { type AnswerReader, type Connection, coded, type Origin } from "./connection.ts";
 import { type Caller, type Connections, createConnections } from "./connections.ts";
 import { type AnswerHead, NOT_ON_A_LINE, type WireHeaders } from "./http-parser.ts";
-import { type OpenBody, openBody } from "./open-body.ts";
+import type { OpenBody } from "./open-body.ts";
 
 /** What goes over the wire. */
 export interface WireRequest extends Origin {
@@ -28,11 +28,8 @@ export interface WireResponse {
 }
 
 /** An answer that is still to be read. */
-interface OpenResponse extends OpenBody {
-  readonly status: number;
-  readonly headers: WireHeaders;
-  /** All of it. */
-  read(): Promise<Buffer>;
+interface OpenResponse<Part> extends Omit<WireResponse, "body"> {
+  readonly body: OpenBody<Part>;
 }
 
 /** No answer, or half of one. */
@@ -62,8 +59,16 @@ export interface HttpClient {
    * @throws the signal's reason once it is aborted; the socket is closed.
    */
   send(request: WireRequest, signal?: AbortSignal, onSend?: () => void): Promise<WireResponse>;
-  /** The same, as soon as there are status and headers. The signal ends what is still being read as well. */
-  open(request: WireRequest, signal?: AbortSignal, onSend?: () => void): Promise<OpenResponse>;
+  /**
+   * The same as soon as there are status and headers, unless the status is an error's. The signal ends what is still being read
+   * as well.
+   */
+  open<Part>(
+    request: WireRequest,
+    makeDecoder: MakeDecoder<Part>,
+    signal?: AbortSignal,
+    onSend?: () => void,
+  ): Promise<OpenResponse<Part> | WireResponse>;
   /** Closes every connection; what is under way or waits for one fails. */
   close(): void;
 }
@@ -101,7 +106,8 @@ export function createHttpClient(settings: HttpSettings = {}): HttpClient {
 
   return {
     send: (request, signal, onSend) => exchange(connectionsTo(request), { request, signal, onSend }, readWhole),
-    open: (request, signal, onSend) => exchange(connectionsTo(request), { request, signal, onSend }, readAsItComes),
+    open: (request, makeDecoder, signal, onSend) =>
+      exchange(connectionsTo(request), { request, signal, onSend }, (reading) => readAsItComes(reading, makeDecoder)),
     close() {
       for (const connections of origins.values()) connections.close(coded("the client was closed", CLOSED));
       origins.clear();
@@ -184,7 +190,6 @@ function readWhole({ connection, resolve, fail, finish }: Reading<WireResponse>)
   let head: AnswerHead;
   let body: Collector;
   return {
-    keepsPieces: false,
     onHead(given) {
       head = given;
       body = createCollector(head.length);
@@ -202,57 +207,28 @@ function readWhole({ connection, resolve, fail, finish }: Reading<WireResponse>)
   };
 }
 
-function readAsItComes({ connection, resolve, fail, errorOf, finish }: Reading<OpenResponse>): AnswerReader {
-  let body: (Readable & { complete: boolean }) | undefined;
+function readAsItComes<Part>(
+  reading: Reading<OpenResponse<Part> | WireResponse>,
+  makeDecoder: MakeDecoder<Part>,
+): AnswerReader {
+  const whole = readWhole(reading);
+  let body: AnswerBody<Part> | undefined;
   return {
-    keepsPieces: true,
-    onHead({ status, headers }) {
-      body = bodyOf(connection, finish);
-      const open = openBody(body, errorOf);
-      resolve({ ...open, status, headers, read: () => collect(open) });
+    onHead(head) {
+      const { status, headers } = head;
+      if (status >= 300) return whole.onHead(head);
+      body = createAnswerBody(reading.connection, makeDecoder, reading.finish);
+      reading.resolve({ status, headers, body });
     },
-    onBody(piece) {
-      if (body?.push(piece) === false) connection.pause();
-    },
-    onEnd() {
-      if (body === undefined) return;
-      body.complete = true;
-      body.push(null);
-    },
+    onBody: (piece) => (body === undefined ? whole.onBody(piece) : body.read(piece)),
+    onEnd: () => (body === undefined ? whole.onEnd() : body.end()),
     onFailure(error) {
-      // Of an answer that has begun, only its reader hears.
-      fail(error);
-      if (body === undefined) connection.destroy();
-      else body.destroy(error);
+      if (body === undefined) return whole.onFailure(error);
+      const reason = reading.errorOf(error);
+      if (reason instanceof NetworkError) body.lose(reason);
+      else body.abort(reason);
     },
   };
-}
-
-/** What a connection brings, read no faster than it is asked for. */
-function bodyOf(connection: Connection, onClose: () => void): Readable & { complete: boolean } {
-  const body = Object.assign(
-    new Readable({
-      // A few reads of the socket, which would be stopped and started for each else.
-      highWaterMark: 256 * 1024,
-      // Behind its end, the connection is another call's.
-      read() {
-        if (!body.complete) connection.resume();
-      },
-      destroy(error, done) {
-        if (!body.complete) connection.destroy();
-        onClose();
-        done(error);
-      },
-    }),
-    { complete: false },
-  );
-  return body;
-}
-
-async function collect({ pieces }: OpenBody): Promise<Buffer> {
-  const body = createCollector(undefined);
-  for await (const piece of pieces) body.add(piece);
-  return body.bytes();
 }
 
 interface Collector {

@@ -1,5 +1,4 @@
 /** A body that is read no faster than it is asked for, and whose connection is not left to itself. */
-import { asBuffer } from "../formats/as-buffer.ts";
 
 /** A stream of Node's, or any other. */
 export type Body = AsyncIterable<Uint8Array> &
@@ -11,29 +10,27 @@ export type Body = AsyncIterable<Uint8Array> &
   };
 
 /** A body that is still to be read. */
-export interface OpenBody {
+export interface OpenBody<Part> {
   /** To end before the last one ends the connection. */
-  readonly pieces: AsyncIterable<Buffer>;
+  readonly parts: AsyncIterable<Part>;
   /** Nothing of use follows: what is left to come is not asked for, and the connection is kept if it comes soon. */
   release(): void;
   /** Nobody wants the rest: the connection is closed, unless that has come or is of no use. */
   close(): void;
 }
 
-// How long the end of a body, of which everything of use is here, may take before its connection is worth less than a new one.
-const RELEASE_MS = 1_000;
+/** How long the end of a body, of which all of use is here, may take before its connection is worth less than a new one. */
+export const RELEASE_MS = 1_000;
 
 /** @param errorOf What an error of the stream means. */
-export function openBody(body: Body, errorOf: (error: unknown) => unknown): OpenBody {
+export function openBody(body: Body, errorOf: (error: unknown) => unknown): OpenBody<Uint8Array> {
   let isReleased = false;
   // It may be lost before anybody reads.
   body.on?.("error", () => undefined);
 
-  async function* pieces(): AsyncGenerator<Buffer, void, undefined> {
+  async function* parts(): AsyncGenerator<Uint8Array, void, undefined> {
     try {
-      for await (const piece of body.iterator?.({ destroyOnReturn: false }) ?? body) {
-        yield asBuffer(piece);
-      }
+      yield* body.iterator?.({ destroyOnReturn: false }) ?? body;
     } catch (error) {
       throw errorOf(error);
     } finally {
@@ -47,7 +44,7 @@ export function openBody(body: Body, errorOf: (error: unknown) => unknown): Open
   }
 
   return {
-    pieces: pieces(),
+    parts: parts(),
     release() {
       isReleased = true;
     },

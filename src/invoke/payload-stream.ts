@@ -5,7 +5,7 @@
 import { InvokeError } from "../errors.ts";
 import { networkError, oneLine } from "./aws-error.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { decodeMessages, EventStreamError, type Message } from "./event-stream.ts";
+import { EventStreamError, type Message } from "./event-stream.ts";
 import { NetworkError } from "./http.ts";
 import type { Invocation, InvocationEnd, PayloadIterator, PayloadStream } from "./invoker.ts";
 import { parseObject } from "./json.ts";
@@ -18,7 +18,7 @@ type About = Pick<Invocation, "request" | "target">;
  * @param about Not all of the invocation, which would keep the event, and what listeners were told, as long as the body.
  * @throws {InvokeError} of unknown outcome, which says how much had arrived, when the end is not what it should be.
  */
-export function readPayload(about: About, endpoint: Endpoint, body: OpenBody): PayloadStream {
+export function readPayload(about: About, endpoint: Endpoint, body: OpenBody<Message>): PayloadStream {
   const chunks = readChunks(about, endpoint, body);
   const iterator: PayloadIterator = {
     next: () => chunks.next(),
@@ -35,11 +35,11 @@ export function readPayload(about: About, endpoint: Endpoint, body: OpenBody): P
 async function* readChunks(
   about: About,
   endpoint: Endpoint,
-  { pieces, release }: OpenBody,
+  { parts, release }: OpenBody<Message>,
 ): AsyncGenerator<Uint8Array, InvocationEnd, undefined> {
   let received = 0;
   try {
-    for await (const message of decodeMessages(pieces)) {
+    for await (const message of parts) {
       if (message.headers[":message-type"] !== "event") throw saidError(about, message, received);
       const type = message.headers[":event-type"];
       // Of types that are still to be invented, nothing is known but that they are no payload.

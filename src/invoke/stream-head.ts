@@ -25,7 +25,8 @@ async function readStreamHead(result: InvocationResult, payload: PayloadStream):
   for (;;) {
     const next = await iterator.next();
     if (next.done) return wholeResult(result, reader.bytes(), next.value ?? {});
-    const start = reader.read(await checkPiece(next.value, iterator));
+    if (!(next.value instanceof Uint8Array)) throw await refusePiece(iterator);
+    const start = reader.read(next.value);
     if (start === undefined) continue;
     return { ...result, prelude: start.prelude ?? NO_PRELUDE, payload: continued(start.body, iterator) };
   }
@@ -49,11 +50,10 @@ function wholeResult(
   return bytes.length === 0 ? { ...whole, prelude: NO_PRELUDE } : whole;
 }
 
-/** @throws {TypeError} for what is no piece; its stream is ended then. */
-async function checkPiece(piece: unknown, iterator: AsyncIterator<unknown>): Promise<Uint8Array> {
-  if (piece instanceof Uint8Array) return piece;
+/** The error of a stream that gives what is no piece. The stream is ended. */
+async function refusePiece(iterator: AsyncIterator<unknown>): Promise<TypeError> {
   await iterator.return?.();
-  throw new TypeError("the payload of an invoker's result has to be a stream of Uint8Arrays");
+  return new TypeError("the payload of an invoker's result has to be a stream of Uint8Arrays");
 }
 
 /** What has been read, and then the rest. */
@@ -66,7 +66,8 @@ function continued(first: Uint8Array, iterator: PayloadIterator): PayloadStream 
     async next() {
       if (held === undefined) {
         const next = await iterator.next();
-        return next.done ? next : { done: false, value: await checkPiece(next.value, iterator) };
+        if (!(next.done || next.value instanceof Uint8Array)) throw await refusePiece(iterator);
+        return next;
       }
       const value = held;
       held = undefined;

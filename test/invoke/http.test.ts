@@ -15,6 +15,7 @@ import { rolldown } from "rolldown";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { abortable } from "../../src/invoke/abortable.ts";
 import { createHttpClient, type HttpClient, NetworkError, type WireRequest } from "../../src/invoke/http.ts";
+import type { OpenBody } from "../../src/invoke/open-body.ts";
 import { CLOSED_PORT, tcpTimer, trustEverybody, watchClientSockets } from "../support/sockets.ts";
 
 const run = promisify(execFile);
@@ -565,12 +566,58 @@ describe("a connection that is not as it should be", () => {
 });
 
 describe("an answer that is read as it comes", () => {
+  /** Gives the bytes in the pieces in which they come. */
+  const copies = (give: (piece: Buffer) => void) => ({
+    read: (bytes: Uint8Array) => give(Buffer.from(bytes)),
+    end: () => undefined,
+  });
+
+  async function open<Part>(
+    client: HttpClient,
+    request: WireRequest,
+    makeDecoder: (give: (part: Part) => void) => { read(bytes: Uint8Array): void; end(): void },
+    signal?: AbortSignal,
+  ): Promise<OpenBody<Part>> {
+    const { body } = await client.open(request, makeDecoder, signal);
+    if (body instanceof Uint8Array) throw new Error(`it came whole: ${body}`);
+    return body;
+  }
+
+  test("comes with its status and headers, before its bytes", async () => {
+    const { listener, next } = held();
+    const { port } = await serve(listener);
+    const opening = createClient().open(wire(port), copies);
+    const response = await next();
+    response.writeHead(202, { "x-amzn-requestid": "1" }).flushHeaders();
+    const { status, headers, body } = await opening;
+    expect([status, headers["x-amzn-requestid"]]).toEqual([202, "1"]);
+    response.end("the body");
+    expect(await text((body as OpenBody<Buffer>).parts)).toBe("the body");
+  });
+
+  test.each([300, 403, 500])("comes whole with the status %s, and is not decoded", async (status) => {
+    const refusal = randomBytes(100_000);
+    const { port, sockets } = await serve(async (_, response) => {
+      response.writeHead(status).write(refusal.subarray(0, 10));
+      await setImmediate();
+      response.end(refusal.subarray(10));
+    });
+    const client = createClient();
+    const makeDecoder = () => expect.unreachable("it is decoded");
+    for (let call = 0; call < 2; call++) {
+      const answer = await client.open(wire(port), makeDecoder);
+      expect(answer.status).toBe(status);
+      expect(refusal.equals(answer.body as Uint8Array)).toBe(true);
+    }
+    expect(sockets).toHaveLength(1);
+  });
+
   test("whose end has come: to abort it ends no other call on its connection", async () => {
     const { listener, next } = held();
     const { port, sockets } = await serve(listener);
     const client = createClient();
     const controller = new AbortController();
-    const opening = client.open(wire(port), controller.signal);
+    const opening = open(client, wire(port), copies, controller.signal);
     (await next()).end("first");
     const first = await opening;
     const seen = client.send(wire(port));
@@ -579,31 +626,144 @@ describe("an answer that is read as it comes", () => {
     controller.abort(new Error("enough"));
     response.end("second");
     expect((await seen).body.toString()).toBe("second");
-    await expect(first.read()).rejects.toThrow("enough");
+    await expect(text(first.parts)).rejects.toThrow("enough");
   });
-});
 
-describe("the pieces of an answer that is read as it comes", () => {
-  test("stay as they were, whatever is read after them", async () => {
-    const few = Array.from({ length: 40 }, () => randomBytes(1000));
-    const parts = [...few, randomBytes(200_000), ...few, randomBytes(3_000_000), ...few];
+  test("comes no faster than it is asked for", async () => {
+    const sent = randomBytes(20_000_000);
+    const { port } = await serve((_, response) => response.end(sent));
+    const seen = watched();
+    const { parts } = await open(createClient(), wire(port), copies);
+    await expect.poll(() => seen[0]?.isPaused()).toBe(true);
+    expect(seen[0]?.bytesRead).toBeLessThan(1_000_000);
+    const pieces: Buffer[] = [];
+    for await (const piece of parts) pieces.push(piece);
+    expect(sent.equals(Buffer.concat(pieces))).toBe(true);
+  });
+
+  test("gives what has come before the connection is lost, and then the error", async () => {
+    const { listener, next } = held();
+    const { port } = await serve(listener);
+    const seen = watched();
+    const opening = open(createClient(), wire(port), copies);
+    const response = await next();
+    response.write("half");
+    const { parts } = await opening;
+    response.write(" of it", () => response.socket?.end());
+    await expect.poll(() => seen[0]?.destroyed).toBe(true);
+    const iterator = parts[Symbol.asyncIterator]();
+    const [first, second] = [await iterator.next(), await iterator.next()];
+    expect(`${first.value}${second.value}`).toBe("half of it");
+    await expect(iterator.next()).rejects.toMatchObject({ name: "NetworkError", code: "ECONNRESET", sent: true });
+    await expect(iterator.next()).rejects.toMatchObject({ name: "NetworkError" });
+  });
+
+  test("gives what is before a mistake, and then that; the connection is closed", async () => {
     const { port } = await serve(async (_, response) => {
-      for (const part of parts) {
-        response.write(part);
-        await setImmediate();
-      }
-      response.end();
+      response.write("good");
+      await setImmediate();
+      response.write("bad");
     });
+    const seen = watched();
+    const mistake = new Error("no such thing");
+    const { parts } = await open<string>(createClient(), wire(port), (give) => ({
+      read(bytes) {
+        const said = Buffer.from(bytes).toString();
+        give(said.slice(0, 4));
+        if (said.endsWith("bad")) throw mistake;
+      },
+      end: () => undefined,
+    }));
+    await expect.poll(() => seen[0]?.destroyed).toBe(true);
+    const iterator = parts[Symbol.asyncIterator]();
+    expect(await iterator.next()).toEqual({ done: false, value: "good" });
+    await expect(async () => {
+      while (!(await iterator.next()).done);
+    }).rejects.toBe(mistake);
+  });
+
+  test("that ends too early for its decoder fails, and its connection is used again", async () => {
+    const { port, sockets } = await serve((_, response) => response.end("some"));
     const client = createClient();
-    const another = createClient();
-    for (let call = 0; call < 2; call++) {
-      const { pieces } = await client.open(wire(port));
-      const kept: Uint8Array[] = [];
-      for await (const piece of pieces) kept.push(piece);
-      const { body } = await (call === 0 ? another : client).send(wire(port));
-      expect(Buffer.concat(parts).equals(body)).toBe(true);
-      expect(Buffer.concat(parts).equals(Buffer.concat(kept))).toBe(true);
+    const early = new Error("it ends within a message");
+    const { parts } = await open<never>(client, wire(port), () => ({
+      read: () => undefined,
+      end() {
+        throw early;
+      },
+    }));
+    await expect(parts[Symbol.asyncIterator]().next()).rejects.toBe(early);
+    expect((await client.send(wire(port))).body.toString()).toBe("some");
+    expect(sockets).toHaveLength(1);
+  });
+
+  test("that nobody wants: whoever asks is told of its end, and the connection is closed", async () => {
+    const { listener, next } = held();
+    const { port } = await serve(listener);
+    const client = createClient();
+    const seen = watched();
+    const opening = open(client, wire(port), copies);
+    (await next()).write("more");
+    const { parts, close } = await opening;
+    const iterator = parts[Symbol.asyncIterator]();
+    expect((await iterator.next()).done).toBe(false);
+    const asked = iterator.next();
+    close();
+    expect(await asked).toEqual({ done: true, value: undefined });
+    expect(seen[0]?.destroyed).toBe(true);
+  });
+
+  describe("and of which all of use is here", () => {
+    /** Where the server waits before the end, and the client has read what it needs. */
+    async function allButTheEnd() {
+      const { listener, next } = held();
+      const { port, sockets } = await serve(listener);
+      const client = createClient();
+      const seen = watched();
+      const opening = open(client, wire(port), copies);
+      const response = await next();
+      response.write("all of it");
+      const { parts, release } = await opening;
+      for await (const _part of parts) {
+        release();
+        break;
+      }
+      const [socket] = seen;
+      async function sendAnother(): Promise<void> {
+        const sending = client.send(wire(port));
+        (await next()).end("another");
+        expect((await sending).body.toString()).toBe("another");
+      }
+      return { response, socket, sockets, sendAnother };
     }
+
+    test("its connection is used again when the end comes soon", async () => {
+      const { response, socket, sockets, sendAnother } = await allButTheEnd();
+      expect(socket?.timeout).toBeFalsy();
+      response.end("useless");
+      // A limit on how long it is kept: it is free.
+      await expect.poll(() => socket?.timeout).toBeGreaterThan(0);
+      await sendAnother();
+      expect(sockets).toHaveLength(1);
+    });
+
+    test("its connection is closed when the end does not come", async () => {
+      const { socket, sockets, sendAnother } = await allButTheEnd();
+      expect(socket?.destroyed).toBe(false);
+      await expect.poll(() => socket?.destroyed, { timeout: 5_000 }).toBe(true);
+      await sendAnother();
+      expect(sockets).toHaveLength(2);
+    });
+  });
+
+  test("a signal is listened to until all of it is taken", async () => {
+    const { port } = await serve((_, response) => response.end("body"));
+    const { signal } = new AbortController();
+    const listeners = () => getEventListeners(signal, "abort").length;
+    const { parts } = await open(createClient(), wire(port), copies, signal);
+    expect(listeners()).toBe(1);
+    expect(await text(parts)).toBe("body");
+    expect(listeners()).toBe(0);
   });
 });
 

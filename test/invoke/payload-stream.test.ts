@@ -3,7 +3,7 @@ import { inspect } from "node:util";
 import { describe, expect, test } from "vitest";
 import { InvokeError } from "../../src/errors.ts";
 import { type Endpoint, resolveEndpoint } from "../../src/invoke/endpoint.ts";
-import { encodeMessage } from "../../src/invoke/event-stream.ts";
+import { decodeMessages, encodeMessage } from "../../src/invoke/event-stream.ts";
 import { NetworkError } from "../../src/invoke/http.ts";
 import type { Invocation, InvocationEnd } from "../../src/invoke/invoker.ts";
 import { readEnd, readPayload } from "../../src/invoke/payload-stream.ts";
@@ -68,7 +68,7 @@ async function read(...bytes: readonly (Buffer | Error)[]): Promise<Read> {
     isReleased = true;
   };
   const payload = readPayload(invocation, endpoint, {
-    ...{ pieces: source(), release, close: () => undefined },
+    ...{ parts: decodeMessages(source()), release, close: () => undefined },
   })[Symbol.asyncIterator]();
   try {
     for (;;) {
@@ -128,9 +128,11 @@ describe("a stream that ends well", () => {
   test("bytes are passed on as they are", async () => {
     const bytes = Buffer.from([...Array(256).keys()]);
     const payload = readPayload(invocation, endpoint, {
-      pieces: (async function* () {
-        yield Buffer.concat([chunk(bytes), complete("{}")]);
-      })(),
+      parts: decodeMessages(
+        (async function* () {
+          yield Buffer.concat([chunk(bytes), complete("{}")]);
+        })(),
+      ),
       release: () => undefined,
       close: () => undefined,
     })[Symbol.asyncIterator]();
@@ -168,8 +170,8 @@ describe("a stream that ends well", () => {
     const release = (): void => {
       isReleased = true;
     };
-    for await (const _piece of readPayload(invocation, endpoint, { pieces: source(), release, close: () => undefined }))
-      break;
+    const body = { parts: decodeMessages(source()), release, close: () => undefined };
+    for await (const _piece of readPayload(invocation, endpoint, body)) break;
     expect([isReleased, isEnded]).toEqual([false, true]);
   });
 });

@@ -94,11 +94,12 @@ export function createHttpClient(settings: HttpSettings = {}): HttpClient {
   const { maxSockets = Number.POSITIVE_INFINITY, connectTimeout = CONNECT_TIMEOUT_MS } = settings;
   const origins = new Map<string, Connections>();
 
-  function connectionsTo(origin: Origin): Connections {
-    const name = `${origin.protocol}//${origin.hostname}:${origin.port}`;
+  function connectionsTo({ protocol, hostname, port }: Origin): Connections {
+    const name = `${protocol}//${hostname}:${port}`;
     let connections = origins.get(name);
     if (connections === undefined) {
-      connections = createConnections(origin, maxSockets, connectTimeout);
+      // Not what was given, which may be a request, and would be kept with all that it holds.
+      connections = createConnections({ protocol, hostname, port }, maxSockets, connectTimeout);
       origins.set(name, connections);
     }
     return connections;
@@ -139,9 +140,11 @@ function exchange<Result>(
   makeReader: (reading: Reading<Result>) => AnswerReader,
 ): Promise<Result> {
   if (signal?.aborted) return Promise.reject(signal.reason);
-  const head = writeHead(request);
-  // Not the request itself, which would stay as long as a body that streams.
-  const { body } = request;
+  // Forgotten as soon as it is sent: a body that streams may be read for minutes.
+  let unsent: { readonly head: string; readonly body: Uint8Array } | undefined = {
+    head: writeHead(request),
+    body: request.body,
+  };
   return new Promise((resolve, reject) => {
     let reader: AnswerReader | undefined;
     let forget: (() => void) | undefined;
@@ -160,7 +163,8 @@ function exchange<Result>(
       onConnection(connection) {
         reader = makeReader({ connection, resolve, fail, errorOf, finish });
         onSend?.();
-        connection.exchange(head, body, reader);
+        if (unsent !== undefined) connection.exchange(unsent.head, unsent.body, reader);
+        unsent = undefined;
       },
       onFailure: fail,
     };

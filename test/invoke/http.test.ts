@@ -11,6 +11,8 @@ import { text } from "node:stream/consumers";
 import { setImmediate } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { rolldown } from "rolldown";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { abortable } from "../../src/invoke/abortable.ts";
@@ -754,6 +756,29 @@ describe("an answer that is read as it comes", () => {
       await sendAnother();
       expect(sockets).toHaveLength(2);
     });
+  });
+
+  test("while it comes, what was sent for it is let go", async () => {
+    setFlagsFromString("--expose-gc");
+    const gc = runInNewContext("gc") as () => void;
+    const { listener, next } = held();
+    const { port } = await serve(listener);
+    const client = createClient();
+    async function post(): Promise<{ opening: Promise<OpenBody<Buffer>>; sent: WeakRef<Buffer> }> {
+      const body = randomBytes(1_000_000);
+      return { opening: open(client, wire(port, { body }), copies), sent: new WeakRef(body) };
+    }
+    const { opening, sent } = await post();
+    (await next()).write("more");
+    const iterator = (await opening).parts[Symbol.asyncIterator]();
+    expect(String((await iterator.next()).value)).toBe("more");
+    await expect
+      .poll(() => {
+        gc();
+        return sent.deref() === undefined;
+      })
+      .toBe(true);
+    await iterator.return?.();
   });
 
   test("a signal is listened to until all of it is taken", async () => {

@@ -60,8 +60,9 @@ export function toStreamedResponse(
         : decodeStream(received.pieces, encoding, { bytes: maxResponseSize, signal: lasting.signal })) {
         size += piece.length;
         checkSize(size, maxResponseSize);
-        // A copy: whoever takes the memory of a piece over, as a transfer does, must not take its neighbours'.
-        yield new Uint8Array(piece);
+        // Whoever takes the memory of a piece over, as a transfer does, must not take its neighbours'.
+        const isAlone = body.transferable === true && encoding === null && piece.length === piece.buffer.byteLength;
+        yield isAlone ? piece : new Uint8Array(piece);
       }
       if (encoding === null) checkWhole(size);
       // A coding may end before its stream does.

@@ -4,7 +4,7 @@ import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from "node:
 import { InvokeCommand, type InvokeCommandInput, LambdaClient } from "@aws-sdk/client-lambda";
 import { describe, expect, test } from "vitest";
 import { ConfigurationError } from "../src/errors.ts";
-import { createFrameReader } from "../src/formats/stream.ts";
+import { createFrameReader, writeFrame } from "../src/formats/stream.ts";
 import type { InvocationEnd, Invoker, PayloadStream } from "../src/invoke/invoker.ts";
 import { type SdkClient, sdkInvoker } from "../src/invoke/sdk.ts";
 import { readAhead } from "../src/read-ahead.ts";
@@ -13,6 +13,7 @@ import type { LambdaResponse } from "../src/response.ts";
 import { Session } from "../src/session.ts";
 import type { SessionOptions } from "../src/session-options.ts";
 import { breaks, faultyLambda, result } from "./support/faulty-lambda.ts";
+import { chunked, complete, HEAD, LAST, payload, streamingLambda } from "./support/streaming-lambda.ts";
 import { gate } from "./support/streams.ts";
 
 const APP = "http+lambda://app/";
@@ -59,17 +60,68 @@ const stateOf = (work: Promise<unknown>): Promise<string> =>
 
 describe("a reader that takes a piece's memory over", () => {
   const plain = Buffer.from(Array.from({ length: 5000 }, (_, index) => index % 251));
+
+  async function readAndTake(response: Response): Promise<Buffer> {
+    const read: Uint8Array[] = [];
+    for await (const piece of response.body as ReadableStream<Uint8Array>) {
+      read.push(new Uint8Array(structuredClone(piece.buffer, { transfer: [piece.buffer as ArrayBuffer] })));
+    }
+    return Buffer.concat(read);
+  }
+
   test.each([
     ["as it is", {}, plain],
     ["gzip", { "content-encoding": "gzip" }, gzipSync(plain)],
   ])("%s: takes no other's", async (_name, headers, sent) => {
     const { session } = streaming(headers, cut(new Uint8Array(sent), 100));
-    const { body } = await session.get(APP);
-    const read: Uint8Array[] = [];
-    for await (const piece of body as ReadableStream<Uint8Array>) {
-      read.push(new Uint8Array(structuredClone(piece.buffer, { transfer: [piece.buffer as ArrayBuffer] })));
+    expect(plain.equals(await readAndTake(await session.get(APP)))).toBe(true);
+  });
+
+  test.each([
+    ["as it is", {}, plain],
+    ["gzip", { "content-encoding": "gzip" }, gzipSync(plain)],
+  ])("%s, from Lambda: takes no other's", async (_name, headers, sent) => {
+    const [first, ...more] = cut(sent, 1000);
+    const frame = writeFrame({ headers }, first as Uint8Array);
+    // All of it in one packet, with the beginning of the body in the message of the prelude.
+    const messages = [frame, ...more].map((piece) => chunked(payload(piece)));
+    const server = await streamingLambda({ steps: [Buffer.concat([HEAD, ...messages, chunked(complete()), LAST])] });
+    const credentials = { accessKeyId: "a", secretAccessKey: "b" };
+    const session = new Session({
+      endpoint: server.endpoint,
+      region: "eu-west-1",
+      credentials,
+      responseStreaming: true,
+    });
+    try {
+      expect(plain.equals(await readAndTake(await session.get(APP)))).toBe(true);
+    } finally {
+      await session.close();
+      server.close();
     }
-    expect(Buffer.concat(read).equals(plain)).toBe(true);
+  });
+
+  test("is given what can be transferred as it is, and anything else as a copy", async () => {
+    const alone = new Uint8Array(100).fill(1);
+    const neighbour = new Uint8Array(200).fill(2).subarray(100);
+    for (const transferable of [true, false, undefined]) {
+      const stream = {
+        async *[Symbol.asyncIterator]() {
+          yield alone;
+          yield neighbour;
+        },
+        ...(transferable !== undefined && { transferable }),
+      };
+      const invoker: Invoker = { invoke: async () => ({ prelude: { statusCode: 200 }, payload: stream }) };
+      const { body } = await new Session({ invoker, responseStreaming: true }).get(APP);
+      const read: Uint8Array[] = [];
+      for await (const piece of body as ReadableStream<Uint8Array>) read.push(piece);
+      const [first, second] = read;
+      expect(first === alone).toBe(transferable === true);
+      expect(first).toEqual(alone);
+      expect(second).toEqual(neighbour);
+      expect(second?.buffer).not.toBe(neighbour.buffer);
+    }
   });
 });
 

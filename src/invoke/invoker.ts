@@ -128,6 +128,12 @@ export interface InvocationResult {
  */
 export interface PayloadStream {
   [Symbol.asyncIterator](): PayloadIterator;
+  /**
+   * Has each piece memory of its own, which nobody looks at again? A body then gives it on as it is, to whoever may transfer it.
+   *
+   * @default false: pieces are copied
+   */
+  readonly transferable?: boolean;
 }
 
 /** Gives the bytes of a result as they come. */

@@ -29,7 +29,7 @@ export function readPayload(about: About, endpoint: Endpoint, body: OpenBody<Mes
       return { done: true, value: undefined };
     },
   };
-  return { [Symbol.asyncIterator]: () => iterator };
+  return { [Symbol.asyncIterator]: () => iterator, transferable: true };
 }
 
 async function* readChunks(

@@ -28,7 +28,8 @@ async function readStreamHead(result: InvocationResult, payload: PayloadStream):
     if (!(next.value instanceof Uint8Array)) throw await refusePiece(iterator);
     const start = reader.read(next.value);
     if (start === undefined) continue;
-    return { ...result, prelude: start.prelude ?? NO_PRELUDE, payload: continued(start.body, iterator) };
+    const rest = continued(start.body, iterator, payload.transferable);
+    return { ...result, prelude: start.prelude ?? NO_PRELUDE, payload: rest };
   }
 }
 
@@ -57,9 +58,14 @@ async function refusePiece(iterator: AsyncIterator<unknown>): Promise<TypeError>
 }
 
 /** What has been read, and then the rest. */
-function continued(first: Uint8Array, iterator: PayloadIterator): PayloadStream & PayloadIterator {
+function continued(
+  first: Uint8Array,
+  iterator: PayloadIterator,
+  transferable = false,
+): PayloadStream & PayloadIterator {
   let held: Uint8Array | undefined = first;
   return {
+    transferable,
     [Symbol.asyncIterator]() {
       return this;
     },

@@ -70,9 +70,13 @@ export class JsonText {
   }
 }
 
-/** Bytes that suffice for most: a long string is base64, and of prose a few characters in a hundred are escaped. */
+/**
+ * Bytes that suffice for most: a long string is base64, and of prose a few characters in a hundred are escaped. What is not
+ * written to takes no memory, but it counts for when garbage is collected: ten calls with 4 MB took 106 MB with a tenth more than
+ * the text, and 93 with twice as much.
+ */
 function likelySize(part: Part): number {
-  return typeof part === "string" ? part.length : Math.ceil(Buffer.byteLength(part.raw) * 1.1);
+  return typeof part === "string" ? part.length : 2 * Buffer.byteLength(part.raw);
 }
 
 /** A part of a document that is left out. */

@@ -14,6 +14,7 @@ export function readAhead(
 ): () => Promise<IteratorResult<Uint8Array, undefined>> {
   const arrivals = createArrivals<Uint8Array>();
   let size = 0;
+  /** Is the source asked already, or at its end? */
   let isFilling = false;
 
   async function fill(): Promise<void> {

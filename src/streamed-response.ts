@@ -53,6 +53,7 @@ export function toStreamedResponse(
 
   async function* decoded(): AsyncGenerator<Uint8Array, void, undefined> {
     const encoding = init.headers.get("content-encoding");
+    const isTransferable = body.transferable === true && encoding === null;
     let size = 0;
     try {
       for await (const piece of encoding === null
@@ -61,7 +62,7 @@ export function toStreamedResponse(
         size += piece.length;
         checkSize(size, maxResponseSize);
         // Whoever takes the memory of a piece over, as a transfer does, must not take its neighbours'.
-        const isAlone = body.transferable === true && encoding === null && piece.length === piece.buffer.byteLength;
+        const isAlone = isTransferable && piece.length === piece.buffer.byteLength;
         yield isAlone ? piece : new Uint8Array(piece);
       }
       if (encoding === null) checkWhole(size);
@@ -166,7 +167,7 @@ function receive(
   }
 
   function giveUp(reason: unknown): void {
-    // An invoker of a user's own may hear of this sooner than of the iterator's end.
+    // Ends a decoder; and an invoker of a user's own may hear of this sooner than of the iterator's end.
     lasting.abort(reason);
     stop(reason);
     lasting.end();

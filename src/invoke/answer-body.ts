@@ -64,7 +64,7 @@ export function createAnswerBody<Part>(
     if (isOver || !isReleased) closeConnection();
     else {
       connection.resume();
-      late = setTimeout(closeConnection, RELEASE_MS).unref();
+      late ??= setTimeout(closeConnection, RELEASE_MS).unref();
     }
   }
 

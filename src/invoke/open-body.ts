@@ -22,13 +22,20 @@ export interface OpenBody<Part> {
 /** How long the end of a body, of which all of use is here, may take before its connection is worth less than a new one. */
 export const RELEASE_MS = 1_000;
 
-/** @param errorOf What an error of the stream means. */
-export function openBody(body: Body, errorOf: (error: unknown) => unknown): OpenBody<Uint8Array> {
+/**
+ * @param decode Takes the bytes apart.
+ * @param errorOf What an error of the stream means.
+ */
+export function openBody<Part>(
+  body: Body,
+  decode: (pieces: AsyncIterable<Uint8Array>) => AsyncIterable<Part>,
+  errorOf: (error: unknown) => unknown,
+): OpenBody<Part> {
   let isReleased = false;
   // It may be lost before anybody reads.
   body.on?.("error", () => undefined);
 
-  async function* parts(): AsyncGenerator<Uint8Array, void, undefined> {
+  async function* pieces(): AsyncGenerator<Uint8Array, void, undefined> {
     try {
       yield* body.iterator?.({ destroyOnReturn: false }) ?? body;
     } catch (error) {
@@ -44,7 +51,7 @@ export function openBody(body: Body, errorOf: (error: unknown) => unknown): Open
   }
 
   return {
-    parts: parts(),
+    parts: decode(pieces()),
     release() {
       isReleased = true;
     },

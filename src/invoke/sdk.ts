@@ -3,10 +3,10 @@ import { ConfigurationError } from "../errors.ts";
 import { functionIdentifier } from "../target.ts";
 import { abortable } from "./abortable.ts";
 import { oneLine } from "./aws-error.ts";
-import { decodeMessages, type Message } from "./event-stream.ts";
+import { decodeMessages } from "./event-stream.ts";
 import { NetworkError } from "./http.ts";
 import { type Invocation, type InvocationEnd, type InvocationResult, type Invoker, isStreamed } from "./invoker.ts";
-import { type OpenBody, openBody } from "./open-body.ts";
+import { openBody } from "./open-body.ts";
 import { incompleteError, readEnd, readPayload } from "./payload-stream.ts";
 import { endpointOf, failureOf } from "./sdk-error.ts";
 import { type Passage, watch } from "./sdk-passage.ts";
@@ -150,7 +150,7 @@ function readOutput(
   const stream =
     body === undefined
       ? EventStream && readEvents({ request, target }, EventStream)
-      : readPayload({ request, target }, endpointOf(passage, region), openMessages(body, errorOf));
+      : readPayload({ request, target }, endpointOf(passage, region), openBody(body, decodeMessages, errorOf));
   const traceId = response?.headers["x-amzn-trace-id"];
   return {
     payload: stream ?? Payload ?? new Uint8Array(),
@@ -162,11 +162,6 @@ function readOutput(
     ...(DurableExecutionArn && { durableExecutionArn: DurableExecutionArn }),
     ...(LogResult !== undefined && { logs: Buffer.from(LogResult, "base64").toString("utf8") }),
   };
-}
-
-function openMessages(...given: Parameters<typeof openBody>): OpenBody<Message> {
-  const body = openBody(...given);
-  return { ...body, parts: decodeMessages(body.parts) };
 }
 
 /** The events that a mock gives. */

@@ -16,6 +16,7 @@ import { runInNewContext } from "node:vm";
 import { rolldown } from "rolldown";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { abortable } from "../../src/invoke/abortable.ts";
+import type { MakeDecoder } from "../../src/invoke/answer-body.ts";
 import { createHttpClient, type HttpClient, NetworkError, type WireRequest } from "../../src/invoke/http.ts";
 import type { OpenBody } from "../../src/invoke/open-body.ts";
 import { CLOSED_PORT, tcpTimer, trustEverybody, watchClientSockets } from "../support/sockets.ts";
@@ -577,7 +578,7 @@ describe("an answer that is read as it comes", () => {
   async function open<Part>(
     client: HttpClient,
     request: WireRequest,
-    makeDecoder: (give: (part: Part) => void) => { read(bytes: Uint8Array): void; end(): void },
+    makeDecoder: MakeDecoder<Part>,
     signal?: AbortSignal,
   ): Promise<OpenBody<Part>> {
     const { body } = await client.open(request, makeDecoder, signal);
